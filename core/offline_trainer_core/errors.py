@@ -1,0 +1,174 @@
+"""Every error of Offline Trainer, and the problems that they carry.
+
+    OfflineTrainerError                exit code
+    ├── UsageError                     2   the command line cannot be carried out as typed
+    ├── ConfigError                    2   the configuration is wrong; carries all its problems
+    ├── ComponentError                 3   a named component cannot be imported, built or called
+    ├── DataError                      4   the data is not what the configuration says
+    ├── CheckpointError                5   a checkpoint is damaged, or of another run
+    ├── NonFiniteError                 6   the loss or a gradient became infinite or NaN
+    ├── DeviceError                    7   a device, its memory or a process is missing
+    └── RunStopped                    75   stopped by a signal or a deadline; resumable
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal, NamedTuple
+
+__all__ = [
+    "CheckpointError",
+    "ComponentError",
+    "ConfigError",
+    "DataError",
+    "DeviceError",
+    "Location",
+    "NonFiniteError",
+    "OfflineTrainerError",
+    "Problem",
+    "RunStopped",
+    "UsageError",
+    "format_error_with_context",
+]
+
+
+class Location(NamedTuple):
+    """A place in a text: file, and line and column counted from 1."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with a configuration: what, where, what is allowed, how to mend it."""
+
+    code: str
+    """Stable name of the kind of problem, such as `unknown-argument`."""
+    message: str
+    """One sentence that says what is wrong."""
+    config_path: str = ""
+    """Dotted path in the resolved tree, such as `model.sequential.layers[0].bias`."""
+    location: Location | None = None
+    source_line: str | None = None
+    """The text of the line at `location`."""
+    width: int = 1
+    """Length of the offending token in characters: the carets under it."""
+    suggestion: str | None = None
+    """What the author probably meant."""
+    allowed: str | None = None
+    """What may stand here."""
+    fix: str | None = None
+    """The command or the YAML line that mends it."""
+    notes: tuple[str, ...] = ()
+    """Context, a line each: the signature of the component, what a value overrode, the include chain."""
+    severity: Literal["error", "warning"] = "error"
+
+    def render(self) -> str:
+        """Return the problem as plain text, with the source line and carets under the token."""
+        lines = [f"{self.severity}[{self.code}]: {self.message}"]
+        gutter = len(str(self.location.line)) if self.location else 1
+        pad = " " * gutter
+        if self.location:
+            lines.append(f"{pad}--> {self.location}")
+        elif self.config_path:
+            lines.append(f"{pad}--> {self.config_path}")
+        hint = f" did you mean '{self.suggestion}'?" if self.suggestion else ""
+        if self.location and self.source_line is not None:
+            indent = " " * (self.location.column - 1)
+            lines += [
+                f"{pad} |",
+                f"{self.location.line} | {self.source_line}",
+                f"{pad} | {indent}{'^' * max(1, self.width)}{hint}",
+            ]
+        elif hint:
+            lines.append(f"{pad} ={hint}")
+        if self.location and self.config_path:
+            lines.append(f"{pad} = at {self.config_path}")
+        lines += [f"{pad} = {note}" for note in self.notes]
+        if self.allowed:
+            lines.append(f"{pad} = allowed: {self.allowed}")
+        if self.fix:
+            lines.append(f"{pad} = to mend it: {self.fix}")
+        return "\n".join(lines)
+
+
+class OfflineTrainerError(Exception):
+    """Base of every error that Offline Trainer raises on purpose."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class UsageError(OfflineTrainerError):
+    """The command line, or a call of the Python interface, cannot be carried out as given."""
+
+    exit_code = 2
+
+
+@dataclass
+class ConfigError(OfflineTrainerError):
+    """A configuration is wrong. `problems` holds everything that was found, in the order of the text."""
+
+    problems: tuple[Problem, ...] = field(default=())
+    exit_code: ClassVar[int] = 2
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(self.problems)
+
+    def __str__(self) -> str:
+        count = len(self.problems)
+        shown = "\n\n".join(problem.render() for problem in self.problems)
+        return f"{shown}\n\n{count} problem{'s' if count != 1 else ''} found"
+
+
+class ComponentError(OfflineTrainerError):
+    """A component that the configuration names could not be imported, built or called."""
+
+    exit_code = 3
+
+
+class DataError(OfflineTrainerError):
+    """The data does not have what the configuration asks of it."""
+
+    exit_code = 4
+
+
+class CheckpointError(OfflineTrainerError):
+    """A checkpoint is damaged, incomplete, or belongs to another run."""
+
+    exit_code = 5
+
+
+class NonFiniteError(OfflineTrainerError):
+    """The loss or a gradient became infinite or NaN, and the run was told to stop there."""
+
+    exit_code = 6
+
+
+class DeviceError(OfflineTrainerError):
+    """A device, its memory, or another process of the run is not available."""
+
+    exit_code = 7
+
+
+class RunStopped(OfflineTrainerError):
+    """The run was asked to stop, saved its state, and can be resumed."""
+
+    exit_code = 75
+
+
+def format_error_with_context(error: BaseException) -> str:
+    """Return `error` as people read it: its message, then the chain of its causes, without a traceback."""
+    lines = [str(error) if isinstance(error, ConfigError) else f"error: {error}"]
+    cause = error.__cause__
+    while cause is not None:
+        lines.append(f"  caused by {type(cause).__name__}: {cause}")
+        cause = cause.__cause__
+    lines += [f"  {note}" for note in getattr(error, "__notes__", ())]
+    return "\n".join(lines)

@@ -1,0 +1,209 @@
+"""What a component of each kind must do, in the order the data meets it.
+
+No component needs to import this file: a plain class with the right methods is enough. Each protocol says who calls
+what, when, and what may be assumed. Methods that are marked *optional* are asked for with `hasattr`. A method that
+takes keyword-only parts (`setup`, `fit`) receives exactly those that its signature names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+    from torch.optim import Optimizer
+
+    from offline_trainer_core.types import ArgsKwargs, LossOutput, RunInfo, SchedulerBundle, Stage
+
+__all__ = [
+    "IO",
+    "Algorithm",
+    "DataModule",
+    "Evaluation",
+    "Launcher",
+    "Loader",
+    "Logger",
+    "Loss",
+    "Metric",
+    "OptimizerFactory",
+    "Policy",
+    "SchedulerFactory",
+    "Stateful",
+    "Step",
+    "Strategy",
+    "Trainer",
+]
+
+
+@runtime_checkable
+class Stateful(Protocol):
+    """Anything that must survive a restart: its state is saved in every checkpoint, under its name."""
+
+    def state_dict(self) -> Mapping[str, Any]:
+        """Return tensors and plain values, in nests of dict, list and tuple."""
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take back what `state_dict` returned."""
+
+
+class Loader(Protocol):
+    """Iterates over the batches of one epoch. A `torch.utils.data.DataLoader` is one.
+
+    Optional: `__len__`; `set_epoch(epoch, start=0)`, called before every epoch: the order is a function of (seed, epoch),
+    and iteration begins at batch `start` (a loader without it is fast-forwarded by reading on); `device`, the device on
+    which its batches already lie.
+    """
+
+    def __iter__(self) -> Iterable[Any]:
+        """Yield batches: any nest of dict, list, tuple and dataclass with tensors at the leaves, batch first."""
+
+
+class DataModule(Protocol):
+    """`data.*`: produces batches, and their statistics. Called by the trainer.
+
+    Optional: `place(*, seed, rank, world_size, device)`, called once before `setup`: which share of every global batch is
+    this process's (batch sizes are global: the same config gives the same batches on one process and on many); needed on
+    more than one process. `test_dataloader()`. `stats`: a mapping from field (dotted path in a batch) to a mapping with
+    the tensors `mean`, `std`, `min`, `max` and `count`. `state_dict`, `load_state_dict`.
+    """
+
+    def setup(self, stage: str | None) -> None:
+        """Read what there is to read; `stage` is `fit`, `test` or None for both. Raises `DataError` on an empty dataset."""
+
+    def train_dataloader(self) -> Loader: ...
+
+    def val_dataloader(self) -> Loader | None: ...
+
+
+class IO(Protocol):
+    """`io.*`: takes a batch apart. Called by the algorithm."""
+
+    def split(self, batch: Any, *, stage: Stage) -> tuple[ArgsKwargs, Any, Mapping[str, Any]]:
+        """Return (model inputs, targets, meta). At stage `predict` a batch has no targets and they are not looked for."""
+
+
+class Loss(Protocol):
+    """`loss.*`: scores outputs. Called by the algorithm."""
+
+    def __call__(self, *, outputs: Any, targets: Any, batch: Any, stage: Stage) -> LossOutput:
+        """Return the scalar loss, averaged over the batch, and values to log."""
+
+
+class OptimizerFactory(Protocol):
+    """`optim_factory.*`: called once per optimizer, after weights are initialised, frozen, placed and wrapped."""
+
+    def build(self, model: nn.Module, *, registry: Any) -> Optimizer: ...
+
+
+class SchedulerFactory(Protocol):
+    """`sched_factory.*`: called once per optimizer, after it was built.
+
+    Optional: `total_steps` as a third keyword: the optimizer steps of the whole run where they are known, else None.
+    """
+
+    def build(self, optimizer: Optimizer, *, registry: Any) -> SchedulerBundle: ...
+
+
+class Step(Protocol):
+    """What an algorithm may ask of the trainer during one update."""
+
+    global_step: int
+    """Optimizer steps completed before this update."""
+    device: torch.device
+
+    def optimize(self, names: str | tuple[str, ...], loss: Tensor) -> None:
+        """Minimise `loss` with the named optimizers: backward, then, when accumulation is complete, unscale, guard, clip,
+        step, zero and schedule. Gradients reach only the parameters that these optimizers own."""
+
+    def every(self, n: int) -> bool:
+        """Whether this update is an n-th one (the first is); decided on the host."""
+
+    @property
+    def optimizers(self) -> tuple[str, ...]:
+        """The names of all optimizers."""
+
+
+class Algorithm(Protocol):
+    """`algo.*`: what one update computes and steps. Called by the trainer.
+
+    Optional: `setup(*, <parts>)`, called once after models are placed and before optimizers exist, with the parts that its
+    signature names (`model`, `models`, `io`, `loss`, `datamodule`, `run`, ...); `validate(batch) -> (logs, outputs, targets)`, one
+    validation batch, logs are means over the batch; `act(observation) -> action`, a batch of normalized observations to a
+    batch of normalized actions; `materialize(batch)`, runs every model once so that lazy parameters get their shapes;
+    `state_dict`, `load_state_dict`.
+    """
+
+    def update(self, batch: Any, step: Step) -> Mapping[str, Tensor]:
+        """Do one update on a batch that lies on the device; return what is to be logged. Tensors stay on the device and are
+        read at log cadence. No host synchronisation, no branch on tensor values."""
+
+
+class Metric(Protocol):
+    """`metric.*`: called by the trainer for every batch of validation (and of training if `stages` names it)."""
+
+    def update(self, *, outputs: Any, targets: Any, batch: Any, stage: Stage) -> None: ...
+
+    def compute(self) -> Mapping[str, float | Tensor]:
+        """Return the values over everything since `reset`. Optional `reduce(collectives)` is called before it on many processes."""
+
+    def reset(self) -> None: ...
+
+
+class Logger(Protocol):
+    """`log.*`: writes somewhere. Every method is optional; called on the main process only.
+
+    `open(run, resume_step)` comes first: relative paths are relative to `run.dir`; what was logged after `resume_step`
+    (None in a fresh run) is dropped.
+    """
+
+    def open(self, run: RunInfo, resume_step: int | None) -> None: ...
+
+    def log_hparams(self, hparams: Mapping[str, Any]) -> None: ...
+
+    def log_metrics(self, metrics: Mapping[str, float], *, step: int, stage: str) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Policy(Protocol):
+    """Acts in an environment: raw observations in, raw actions out. `policy.*` components and trained policies alike.
+
+    Optional: `reset(seed)`, called at the start of every batch of episodes.
+    """
+
+    def act(self, observation: Mapping[str, Tensor]) -> Tensor:
+        """Map `{field: (B, ...)}` to actions `(B, ...)`, or to chunks of actions `(B, T, ...)`."""
+
+
+class Evaluation(Protocol):
+    """`eval.*`: rollouts or offline evaluation of a policy. Called by the trainer and by `ot eval`."""
+
+    def evaluate(self, policy: Policy, *, run: RunInfo, step: int) -> Mapping[str, float]:
+        """Return scores; write pictures and videos under `run.dir`."""
+
+
+class Strategy(Protocol):
+    """`strategy.*`: how a model lives on the processes of a run. Called by the trainer."""
+
+    def wrap(self, model: nn.Module, device: torch.device) -> nn.Module:
+        """Return the module to call in training; its parameters are those of `model`."""
+
+    def accumulate(self, models: Iterable[nn.Module]) -> AbstractContextManager[None]:
+        """Return a context in which backward does not synchronise gradients between processes."""
+
+
+class Launcher(Protocol):
+    """`launcher.*`: where the processes of a run come from."""
+
+    def launch(self, arguments: list[str], processes: int) -> int:
+        """Run `ot <arguments>` on `processes` processes and return the exit code."""
+
+
+class Trainer(Protocol):
+    """`trainer.*`: owns the loop. `fit` asks for its parts by keyword name; `**kwargs` receives all of them."""
+
+    def fit(self, **parts: Any) -> Any:
+        """Train to the end and return a `RunResult`."""

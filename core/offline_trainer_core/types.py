@@ -1,0 +1,87 @@
+"""The values that travel between the core and the components. Importing this loads no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["ArgsKwargs", "LossOutput", "RunInfo", "RunResult", "SchedulerBundle", "Stage", "TrainState"]
+
+Stage = Literal["train", "val", "test", "predict"]
+
+
+@dataclass(frozen=True)
+class ArgsKwargs:
+    """Arguments of a model call: `model(*args, **kwargs)`."""
+
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LossOutput:
+    """What a loss returns: the scalar to minimise, and numbers or 0-d tensors to log."""
+
+    loss: torch.Tensor
+    logs: Mapping[str, torch.Tensor | float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SchedulerBundle:
+    """A learning-rate scheduler and when to step it: every `frequency`-th step, epoch or metric report."""
+
+    scheduler: Any
+    interval: Literal["step", "epoch", "metric"] = "step"
+    frequency: int = 1
+    monitor: str | None = None
+
+
+@dataclass
+class TrainState:
+    """Where a run is. `micro_step_in_epoch` counts batches, `global_step` counts optimizer steps."""
+
+    epoch: int = 0
+    global_step: int = 0
+    micro_step_in_epoch: int = 0
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """What every part of a run may know about it."""
+
+    name: str
+    dir: Path
+    """The run folder; relative paths in component arguments are relative to it."""
+    seed: int = 0
+    device: Any = "cpu"
+    """A `torch.device`."""
+    precision: Literal["fp32", "bf16-mixed", "fp16-mixed"] = "fp32"
+    rank: int = 0
+    world_size: int = 1
+    resume_from: str | None = None
+    """`None`, `auto`, or the path of a checkpoint."""
+    hparams: Mapping[str, Any] = field(default_factory=dict)
+    """The resolved configuration as plain data, secrets masked."""
+    checkpoints: Any = None
+    """The run's checkpoint store (`offline_trainer_core.record.CheckpointStore`)."""
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this process writes for the whole run."""
+        return self.rank == 0
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """How a run ended: its folder, its state, the last metrics of every stage."""
+
+    dir: Path
+    state: TrainState
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    status: Literal["finished", "stopped"] = "finished"
+    reason: str = ""
