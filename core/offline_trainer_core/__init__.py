@@ -1,0 +1,169 @@
+"""Offline Trainer: composes and runs the training of policies from logged data, as a YAML file says.
+
+Every name below is imported when it is first used, so that `import offline_trainer_core` costs nothing and loads no torch.
+"""
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from offline_trainer_core.build import build_spec
+    from offline_trainer_core.catalogue import Registry
+    from offline_trainer_core.config import Config, resolve_config
+    from offline_trainer_core.engine import RunContext
+    from offline_trainer_core.errors import (
+        CheckpointError,
+        ComponentError,
+        ConfigError,
+        DataError,
+        DeviceError,
+        Location,
+        NonFiniteError,
+        OfflineTrainerError,
+        Problem,
+        RunStopped,
+        UsageError,
+        format_error_with_context,
+    )
+    from offline_trainer_core.hookspecs import hookimpl
+    from offline_trainer_core.nest import select
+    from offline_trainer_core.protocols import (
+        IO,
+        Algorithm,
+        DataModule,
+        Evaluation,
+        Launcher,
+        Loader,
+        Logger,
+        Loss,
+        Metric,
+        OptimizerFactory,
+        Policy,
+        SchedulerFactory,
+        Stateful,
+        Step,
+        Strategy,
+        Trainer,
+    )
+    from offline_trainer_core.run import build_registry, check_config, run
+    from offline_trainer_core.signature import validate_kwargs
+    from offline_trainer_core.types import ArgsKwargs, LossOutput, RunInfo, RunResult, SchedulerBundle, TrainState
+
+__all__ = [
+    "IO",
+    "Algorithm",
+    "ArgsKwargs",
+    "CheckpointError",
+    "ComponentError",
+    "Config",
+    "ConfigError",
+    "DataError",
+    "DataModule",
+    "DeviceError",
+    "Evaluation",
+    "Launcher",
+    "Loader",
+    "Location",
+    "Logger",
+    "Loss",
+    "LossOutput",
+    "Metric",
+    "NonFiniteError",
+    "OfflineTrainerError",
+    "OptimizerFactory",
+    "Policy",
+    "Problem",
+    "Registry",
+    "RunContext",
+    "RunInfo",
+    "RunResult",
+    "RunStopped",
+    "SchedulerBundle",
+    "SchedulerFactory",
+    "Stateful",
+    "Step",
+    "Strategy",
+    "TrainState",
+    "Trainer",
+    "UsageError",
+    "build_registry",
+    "build_spec",
+    "check_config",
+    "format_error_with_context",
+    "hookimpl",
+    "resolve_config",
+    "run",
+    "select",
+    "validate_kwargs",
+]
+
+_MODULES = {
+    "build": ("build_spec",),
+    "catalogue": ("Registry",),
+    "config": ("Config", "resolve_config"),
+    "engine": ("RunContext",),
+    "errors": (
+        "CheckpointError",
+        "ComponentError",
+        "ConfigError",
+        "DataError",
+        "DeviceError",
+        "Location",
+        "NonFiniteError",
+        "OfflineTrainerError",
+        "Problem",
+        "RunStopped",
+        "UsageError",
+        "format_error_with_context",
+    ),
+    "hookspecs": ("hookimpl",),
+    "nest": ("select",),
+    "protocols": (
+        "IO",
+        "Algorithm",
+        "DataModule",
+        "Evaluation",
+        "Launcher",
+        "Loader",
+        "Logger",
+        "Loss",
+        "Metric",
+        "OptimizerFactory",
+        "Policy",
+        "SchedulerFactory",
+        "Stateful",
+        "Step",
+        "Strategy",
+        "Trainer",
+    ),
+    "run": ("build_registry", "check_config", "run"),
+    "signature": ("validate_kwargs",),
+    "types": ("ArgsKwargs", "LossOutput", "RunInfo", "RunResult", "SchedulerBundle", "TrainState"),
+}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+class _Package(ModuleType):
+    """Keeps `run` the function: importing the module `run` would otherwise put the module in its place."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name == "run" and isinstance(value, ModuleType):
+            value = value.run
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
