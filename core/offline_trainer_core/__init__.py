@@ -99,56 +99,28 @@ __all__ = [
     "validate_kwargs",
 ]
 
-_MODULES = {
-    "build": ("build_spec",),
-    "catalogue": ("Registry",),
-    "config": ("Config", "resolve_config"),
-    "engine": ("RunContext",),
-    "errors": (
-        "CheckpointError",
-        "ComponentError",
-        "ConfigError",
-        "DataError",
-        "DeviceError",
-        "Location",
-        "NonFiniteError",
-        "OfflineTrainerError",
-        "Problem",
-        "RunStopped",
-        "UsageError",
-        "format_error_with_context",
-    ),
-    "hookspecs": ("hookimpl",),
-    "nest": ("select",),
-    "protocols": (
-        "IO",
-        "Algorithm",
-        "DataModule",
-        "Evaluation",
-        "Launcher",
-        "Loader",
-        "Logger",
-        "Loss",
-        "Metric",
-        "OptimizerFactory",
-        "Policy",
-        "SchedulerFactory",
-        "Stateful",
-        "Step",
-        "Strategy",
-        "Trainer",
-    ),
-    "run": ("build_registry", "check_config", "run"),
-    "signature": ("validate_kwargs",),
-    "types": ("ArgsKwargs", "LossOutput", "RunInfo", "RunResult", "SchedulerBundle", "TrainState"),
+_ROOMS = {
+    "build": "build_spec",
+    "catalogue": "Registry",
+    "config": "Config resolve_config",
+    "engine": "RunContext",
+    "errors": "CheckpointError ComponentError ConfigError DataError DeviceError Location NonFiniteError "
+    "OfflineTrainerError Problem RunStopped UsageError format_error_with_context",
+    "hookspecs": "hookimpl",
+    "nest": "select",
+    "protocols": "Algorithm DataModule Evaluation IO Launcher Loader Logger Loss Metric OptimizerFactory Policy "
+    "SchedulerFactory Stateful Step Strategy Trainer",
+    "run": "build_registry check_config run",
+    "signature": "validate_kwargs",
+    "types": "ArgsKwargs LossOutput RunInfo RunResult SchedulerBundle TrainState",
 }
-_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
+_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names.split()}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _MODULE_OF:
+    if name not in _ROOM_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    value = getattr(import_module(f"{__name__}.{_ROOM_OF[name]}"), name)
     globals()[name] = value
     return value
 

@@ -1,0 +1,106 @@
+"""Everything that is done with this repository, each in an environment of its own: `nox -l` lists it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.10.9"
+nox.options.default_venv_backend = "venv"  # pip obeys the configuration of the machine it runs on
+nox.options.reuse_venv = "yes"
+nox.options.error_on_missing_interpreters = False
+nox.options.sessions = ["demo", "tests"]
+
+CONSTRAINTS = ("-c", "constraints.txt")
+PACKAGES = ("ot-builtins", "ot-policy-constructor", "ot-offline-rl", "ot-example-plugins")
+SOURCES = ("core", "packages", "tests", "examples", "benchmarks", "noxfile.py")
+EXTRAS = "[gymnasium,hdf5,parquet,plots,tensorboard,torchmetrics,video,zarr]"
+TEST_TOOLS = ("pytest", "pytest-xdist", "hypothesis", "build", "hatchling")
+
+
+def install_torch(session: nox.Session) -> None:
+    """Install the pinned torch first, so that nothing that follows can choose another."""
+    session.install(*CONSTRAINTS, "torch")
+
+
+def install_packages(session: nox.Session, *packages: str) -> None:
+    """Build our distributions and install the wheels: what is tested is what is published."""
+    session.install(*CONSTRAINTS, "./core", *(f"./packages/{package}" for package in packages))
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Record demonstrations in a simulator, learn a policy from them, compare it with the expert and with chance."""
+    install_torch(session)
+    install_packages(session, "ot-builtins[gymnasium,plots]", "ot-policy-constructor", "ot-example-plugins")
+    session.run("ot", "record", "examples/pendulum/demonstrations.npz")
+    session.run("ot", "run", "examples/pendulum/bc.yaml", "--overwrite", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the test suite against installed wheels; arguments after `--` go to pytest."""
+    install_torch(session)
+    install_packages(session, f"ot-builtins{EXTRAS}", *PACKAGES[1:])
+    session.install(*CONSTRAINTS, "gym-pusht", *TEST_TOOLS)
+    session.run("python", "-m", "pytest", "-n", "2", *session.posargs, env={"OMP_NUM_THREADS": "1"})
+
+
+@nox.session(python=["3.10", "3.11", "3.12", "3.13"])
+def light(session: nox.Session) -> None:
+    """Run the tests that need no torch on every supported Python that is installed."""
+    project = nox.project.load_toml("core/pyproject.toml")["project"]
+    needed = [requirement for requirement in project["dependencies"] if not requirement.startswith("torch")]
+    session.install(*CONSTRAINTS, *needed, "pytest", "pytest-xdist", "hypothesis")
+    session.install("--no-deps", "./core", *(f"./packages/{package}" for package in PACKAGES))
+    session.run("python", "-m", "pytest", "-n", "2", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and the contracts between the rooms."""
+    session.install("ruff", "import-linter")
+    session.run("ruff", "check", *SOURCES)
+    session.run("ruff", "format", "--check", *SOURCES)
+    paths = ":".join(["core", *(f"packages/{package}" for package in PACKAGES)])
+    session.run("lint-imports", env={"PYTHONPATH": paths})
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the types of the core and of the packages, strictly."""
+    install_torch(session)
+    install_packages(session, "ot-builtins[gymnasium,plots]")
+    session.install("mypy", "types-PyYAML")
+    session.run("mypy")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Run every code block of the documentation."""
+    install_torch(session)
+    install_packages(session, f"ot-builtins{EXTRAS}", *PACKAGES[1:])
+    session.install(*CONSTRAINTS, *TEST_TOOLS)
+    session.run("python", "-m", "pytest", "tests/docs", *session.posargs)
+
+
+@nox.session
+def wheels(session: nox.Session) -> None:
+    """Build a wheel and an sdist of every distribution into `dist/`, and check what they say of themselves."""
+    session.install("build", "twine")
+    shutil.rmtree("dist", ignore_errors=True)
+    for folder in ("core", *(f"packages/{package}" for package in (*PACKAGES, "offline-trainer"))):
+        session.run("python", "-m", "build", "--outdir", "dist", folder, silent=True)
+    session.run("twine", "check", "--strict", *(str(path) for path in Path("dist").iterdir()))
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure ours beside its peers, interleaved in one process."""
+    install_torch(session)
+    install_packages(session, "ot-builtins", "ot-policy-constructor")
+    session.install(*CONSTRAINTS, "lightning", "accelerate", "transformers")
+    session.run("python", "benchmarks/startup.py")
+    session.run("python", "benchmarks/loop_overhead.py", *session.posargs)
