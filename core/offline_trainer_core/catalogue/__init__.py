@@ -1,0 +1,30 @@
+"""Which components are installed, known from metadata alone: looking imports nothing."""
+
+from offline_trainer_core.catalogue.digest import code_digest
+from offline_trainer_core.catalogue.entry import CORE, Entry, installed_version, normalized
+from offline_trainer_core.catalogue.installed import (
+    installed_commands,
+    installed_plugins,
+    installed_readers,
+    installed_registry,
+)
+from offline_trainer_core.catalogue.local import import_local_module
+from offline_trainer_core.catalogue.metadata import BrokenDistribution
+from offline_trainer_core.catalogue.registry import Registry
+from offline_trainer_core.catalogue.spelling import closest
+
+__all__ = [
+    "CORE",
+    "BrokenDistribution",
+    "Entry",
+    "Registry",
+    "closest",
+    "code_digest",
+    "import_local_module",
+    "installed_commands",
+    "installed_plugins",
+    "installed_readers",
+    "installed_registry",
+    "installed_version",
+    "normalized",
+]
