@@ -1,0 +1,1 @@
+"""Offline reinforcement learning for Offline Trainer: one algorithm, one file."""
