@@ -1,0 +1,159 @@
+"""Finds and parses the source of modules without importing them, their parent packages included."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
+from typing import NamedTuple
+
+__all__ = ["AMBIGUOUS", "Binding", "Imported", "Module", "bindings_of", "find_spec", "read_module"]
+
+
+class Imported(NamedTuple):
+    """A name that an import binds: the module itself, or `name` in it."""
+
+    module: str
+    name: str | None = None
+
+
+class _Ambiguous:
+    """A name that is bound more than once, under conditions that only running the module decides."""
+
+
+AMBIGUOUS = _Ambiguous()
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+Binding = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef | ast.expr | Imported | _Ambiguous
+
+
+@dataclass
+class Module:
+    """A parsed module: what its top-level names are bound to, and where its star imports point."""
+
+    name: str
+    file: str
+    is_package: bool
+    tree: ast.Module
+    folders: tuple[str, ...] = ()
+    """Where its imports are looked for before the path."""
+    bindings: dict[str, Binding] = field(default_factory=dict)
+    stars: list[str] = field(default_factory=list)
+
+
+def find_spec(name: str, folders: Sequence[str] = ()) -> ModuleSpec | None:
+    """Return where the module `name` is, looking in `folders` before the path; None where it is not found.
+
+    Unlike `importlib.util.find_spec`, this imports no parent package.
+    """
+    head, *rest = name.split(".")
+    spec = PathFinder.find_spec(head, list(folders)) if folders else None
+    spec = spec or _ask_finders(head, head, None)
+    parent = head
+    for tail in rest:
+        if spec is None or spec.submodule_search_locations is None:
+            return None
+        parent = f"{parent}.{tail}"
+        spec = _ask_finders(parent, tail, list(spec.submodule_search_locations))
+    return spec
+
+
+def _ask_finders(name: str, tail: str, path: list[str] | None) -> ModuleSpec | None:
+    for finder in sys.meta_path:
+        try:
+            # By its full name, PathFinder looks for a nested namespace package's parent among the imported modules.
+            spec = finder.find_spec(tail if finder is PathFinder else name, path)
+        except (AttributeError, ImportError, KeyError):
+            continue
+        if spec is not None:
+            return spec
+    return None
+
+
+_PARSED: dict[tuple[str, str, int, tuple[str, ...]], Module | None] = {}
+
+
+def read_module(name: str, folders: tuple[str, ...] = ()) -> Module | None:
+    """Return the module `name` parsed, or None where it has no source that can be found and read.
+
+    A file is parsed once for as long as it does not change.
+    """
+    spec = find_spec(name, folders)
+    if spec is None or spec.origin is None:
+        return None
+    try:
+        changed = Path(spec.origin).stat().st_mtime_ns
+    except OSError:
+        changed = 0  # inside an archive
+    known = (name, spec.origin, changed, folders)
+    if known not in _PARSED:
+        _PARSED[known] = _parse(name, spec, folders)
+    return _PARSED[known]
+
+
+def _parse(name: str, spec: ModuleSpec, folders: tuple[str, ...]) -> Module | None:
+    get_source = getattr(spec.loader, "get_source", None)
+    try:
+        source = get_source(spec.name) if get_source else None
+        tree = ast.parse(source) if source is not None else None
+    except (ImportError, OSError, SyntaxError, ValueError, RecursionError):
+        return None
+    if tree is None:
+        return None
+    module = Module(name, spec.origin or "", spec.submodule_search_locations is not None, tree, folders)
+    module.bindings = bindings_of(tree.body, module)
+    return module
+
+
+def bindings_of(body: Iterable[ast.stmt], module: Module) -> dict[str, Binding]:
+    """Return what the names of a module's or class's body are bound to, and note star imports in `module`."""
+    bindings: dict[str, Binding] = {}
+    for name, binding, conditional in _bound(body, module, conditional=False):
+        bindings[name] = AMBIGUOUS if conditional and name in bindings else binding
+    return bindings
+
+
+def _bound(body: Iterable[ast.stmt], module: Module, conditional: bool) -> Iterator[tuple[str, Binding, bool]]:
+    for statement in body:
+        if isinstance(statement, ast.If) and ast.unparse(statement.test).endswith("TYPE_CHECKING"):
+            yield from _bound([*statement.body, *statement.orelse], module, conditional)
+        elif isinstance(statement, ast.With):
+            yield from _bound(statement.body, module, conditional)
+        elif isinstance(statement, (ast.If, ast.Try)):
+            handlers = [s for handler in getattr(statement, "handlers", ()) for s in handler.body]
+            inner = [*statement.body, *handlers, *statement.orelse, *getattr(statement, "finalbody", ())]
+            yield from _bound(inner, module, conditional=True)
+        else:
+            yield from ((name, binding, conditional) for name, binding in _names(statement, module))
+
+
+def _names(statement: ast.stmt, module: Module) -> Iterator[tuple[str, Binding]]:
+    if isinstance(statement, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+        yield statement.name, statement
+    elif isinstance(statement, ast.Import):
+        for alias in statement.names:
+            bound = alias.name if alias.asname else alias.name.partition(".")[0]
+            yield alias.asname or bound, Imported(bound)
+    elif isinstance(statement, ast.ImportFrom):
+        yield from _imported_from(statement, module)
+    elif isinstance(statement, ast.Assign):
+        yield from ((target.id, statement.value) for target in statement.targets if isinstance(target, ast.Name))
+    elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name) and statement.value:
+        yield statement.target.id, statement.value
+    elif type(statement).__name__ == "TypeAlias":  # `type X = ...`, from Python 3.12
+        yield statement.name.id, statement.value  # type: ignore[attr-defined]
+
+
+def _imported_from(statement: ast.ImportFrom, module: Module) -> Iterator[tuple[str, Binding]]:
+    source = statement.module or ""
+    if statement.level:
+        parts = module.name.split(".")
+        kept = parts[: len(parts) - statement.level + (1 if module.is_package else 0)]
+        source = ".".join([*kept, source]).strip(".")
+    for alias in statement.names:
+        if alias.name == "*":
+            module.stars.append(source)
+        else:
+            yield alias.asname or alias.name, Imported(source, alias.name)
