@@ -1,0 +1,37 @@
+"""Activations and norms by the name of their torch class, as every block takes them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+from torch import nn
+from torch.nn.modules import activation as activations
+
+NORMS: dict[str, type[nn.Module]] = {
+    "BatchNorm1d": nn.BatchNorm1d,
+    "LayerNorm": nn.LayerNorm,
+    "RMSNorm": nn.RMSNorm,
+}
+
+
+def make_activation(name: str) -> nn.Module:
+    """Return the activation with torch's class name, such as `ReLU`, `GELU` or `Tanh`."""
+    if name not in activations.__all__:
+        raise ValueError(_unknown("activation", name, activations.__all__))
+    module: nn.Module = getattr(activations, name)()
+    return module
+
+
+def make_norm(name: str, width: int) -> nn.Module:
+    """Return the norm with torch's class name for vectors of `width` features."""
+    if name not in NORMS:
+        raise ValueError(_unknown("norm", name, NORMS))
+    return NORMS[name](width)
+
+
+def _unknown(what: str, name: str, known: Iterable[str]) -> str:
+    known = sorted(known)
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f", did you mean {near[0]}?" if near else ""
+    return f"there is no {what} '{name}'{hint} There are {', '.join(known)}"

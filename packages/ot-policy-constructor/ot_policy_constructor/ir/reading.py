@@ -1,0 +1,97 @@
+"""What a reader hands back, and the collector of what it found wrong on the way."""
+
+from __future__ import annotations
+
+import difflib
+import keyword
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from ot_policy_constructor.ir.program import join
+
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+class Finding(NamedTuple):
+    """One thing that is wrong with a definition."""
+
+    path: str
+    """Where, relative to the definition."""
+    code: str
+    message: str
+    suggestion: str | None = None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What can be known of a model without building it."""
+
+    inputs: tuple[str, ...] | None
+    """The names that the model is called with; None where they cannot be told."""
+    references: tuple[tuple[str, str], ...]
+    """Component keys that the definition names outside of specs: where, and which."""
+    problems: tuple[Finding, ...]
+
+
+class Findings:
+    """Collects every problem, and what a problem explains so that it is not reported twice."""
+
+    def __init__(self) -> None:
+        self.items: list[Finding] = []
+        self.excused: set[str] = set()
+        """Values (`$h`) and modules (`module:trunk`) that take part in a problem already: they count as used."""
+
+    def add(self, path: str, code: str, message: str, suggestion: str | None = None) -> None:
+        """Report a problem."""
+        self.items.append(Finding(path, code, message, suggestion))
+
+    def excuse(self, name: str | None) -> None:
+        """Report nothing further about `name`."""
+        if name is not None:
+            self.excused.add(name)
+
+    def mapping(self, value: Any, path: str, what: str, keys: Sequence[str] | None = None) -> Mapping[str, Any]:
+        """Return `value` if it is a mapping, else an empty one; report keys that are not among `keys`."""
+        if not isinstance(value, Mapping):
+            self.add(path, "wrong-type", f"{what} is a mapping, not {describe(value)}")
+            return {}
+        for key in value:
+            if keys is not None and key not in keys:
+                message = f"'{key}' is not a key of {what}; there are {', '.join(keys)}"
+                self.add(join(path, str(key)), "unknown-key", message, nearest(str(key), keys))
+        return value
+
+    def sequence(self, value: Any, path: str, what: str) -> list[Any]:
+        """Return `value` if it is a list, else an empty one."""
+        if isinstance(value, (list, tuple)):
+            return list(value)
+        self.add(path, "wrong-type", f"{what} is a list, not {describe(value)}")
+        return []
+
+    def name(self, value: Any, path: str, what: str) -> str:
+        """Return `value` as a name; report it if it cannot be one."""
+        if not isinstance(value, str):
+            self.add(path, "wrong-type", f"{what} is a name, not {describe(value)}")
+        elif not NAME.fullmatch(value):
+            hint = value[1:] if NAME.fullmatch(value[1:]) else None
+            rule = "names are letters, digits and _, and begin with no digit"
+            self.add(path, "bad-name", f"'{value}' cannot be {what}: {rule}", hint)
+        elif keyword.iskeyword(value) or value == "self":
+            self.add(path, "bad-name", f"'{value}' cannot be {what}: it is a word of Python's own", f"{value}_")
+        return str(value)
+
+
+def describe(value: Any) -> str:
+    """Return what kind of value this is, in the words of YAML."""
+    if value is None:
+        return "null"
+    kinds = {Mapping: "a mapping", str: "the string", bool: "the boolean", (list, tuple): "a list"}
+    kind = next((text for type_, text in kinds.items() if isinstance(value, type_)), "the number")
+    return f"{kind} '{value}'" if kind.startswith("the") else kind
+
+
+def nearest(word: str, choices: Iterable[str]) -> str | None:
+    """Return the choice that was probably meant."""
+    return next(iter(difflib.get_close_matches(word, list(choices), n=1)), None)

@@ -1,0 +1,31 @@
+"""Reads the specs of modules and layers, as far as can be told without importing anything."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+from ot_policy_constructor.ir.reading import Findings, describe
+
+
+def read_spec(value: Any, path: str, findings: Findings) -> Mapping[str, Any]:
+    """Return a spec, `{_type_: <key>, ...}`, as data of our own."""
+    if isinstance(value, Mapping):
+        key = value.get("_type_")
+        if "_type_" not in value:
+            findings.add(path, "missing-key", "a spec needs '_type_': the key of the component to build")
+        elif not isinstance(key, str):
+            findings.add(f"{path}._type_", "wrong-type", f"'_type_' is the key of a component, not {describe(key)}")
+        return copy.deepcopy(dict(value))
+    hint = f"{{_type_: {value}}}" if isinstance(value, str) else None
+    findings.add(path, "wrong-type", f"a spec is a mapping with '_type_', not {describe(value)}", hint)
+    return {}
+
+
+def read_modules(value: Any, findings: Findings) -> dict[str, Mapping[str, Any]]:
+    """Return the `modules` of a graph."""
+    modules = findings.mapping(value, "modules", "'modules'")
+    for name in modules:
+        findings.name(name, f"modules.{name}", "the name of a module")
+    return {name: read_spec(spec, f"modules.{name}", findings) for name, spec in modules.items()}
