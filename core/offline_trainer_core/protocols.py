@@ -113,6 +113,8 @@ class Step(Protocol):
     global_step: int
     """Optimizer steps completed before this update."""
     device: torch.device
+    boundary: bool
+    """Whether this update completes an optimizer step; False while gradients are still being accumulated."""
 
     def optimize(self, names: str | tuple[str, ...], loss: Tensor) -> None:
         """Minimise `loss` with the named optimizers: backward, then, when accumulation is complete, unscale, guard, clip,
@@ -120,6 +122,9 @@ class Step(Protocol):
 
     def every(self, n: int) -> bool:
         """Whether this update is an n-th one (the first is); decided on the host."""
+
+    def observe(self, *, outputs: Any, targets: Any, batch: Any) -> None:
+        """Show outputs to the metrics of training; costs nothing where there are none."""
 
     @property
     def optimizers(self) -> tuple[str, ...]:
@@ -130,10 +135,12 @@ class Algorithm(Protocol):
     """`algo.*`: what one update computes and steps. Called by the trainer.
 
     Optional: `setup(*, <parts>)`, called once after models are placed and before optimizers exist, with the parts that its
-    signature names (`model`, `models`, `io`, `loss`, `datamodule`, `run`, ...); `validate(batch) -> (logs, outputs, targets)`, one
-    validation batch, logs are means over the batch; `act(observation) -> action`, a batch of normalized observations to a
-    batch of normalized actions; `materialize(batch)`, runs every model once so that lazy parameters get their shapes;
-    `state_dict`, `load_state_dict`.
+    signature names (`model`, `models`, `modules`, `io`, `loss`, `datamodule`, `run`, ...): call `models` where gradients are
+    wanted (they synchronise on many processes), and `modules`, the same networks without wrappers, for targets, for validation
+    and to pass gradients through. `materialize(*, batch, <parts>)`, called before `setup` where a model has open dimensions:
+    runs every model once. `validate(batch) -> (logs, outputs, targets)`, one validation batch, logs are means over the batch.
+    `act(observation) -> action`, a mapping of normalized observations `{field: (B, ...)}` to a batch of normalized actions of
+    the field `action_field` (default `action`); `reset(seed)` at the start of episodes. `state_dict`, `load_state_dict`.
     """
 
     def update(self, batch: Any, step: Step) -> Mapping[str, Tensor]:

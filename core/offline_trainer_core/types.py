@@ -67,6 +67,9 @@ class RunInfo:
     """`None`, `auto`, or the path of a checkpoint."""
     hparams: Mapping[str, Any] = field(default_factory=dict)
     """The resolved configuration as plain data, secrets masked."""
+    plan: Mapping[str, Any] = field(default_factory=dict)
+    """Every component of the run with its distribution and version, for checkpoints."""
+    config_digest: str = ""
     checkpoints: Any = None
     """The run's checkpoint store (`offline_trainer_core.record.CheckpointStore`)."""
 

@@ -1,0 +1,84 @@
+"""The `model` section: one network or several named ones, each by a frontend, a spec or a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from offline_trainer_core.build.spec import build_spec
+from offline_trainer_core.catalogue import Registry
+from offline_trainer_core.config import Config, resolve_config
+from offline_trainer_core.engine import ModelOptions
+from offline_trainer_core.errors import ComponentError, OfflineTrainerError
+from offline_trainer_core.record import load_weights
+
+__all__ = ["build_models"]
+
+OPTIONS = ("init", "freeze", "weights", "strict")
+
+
+def build_models(config: Config, registry: Registry) -> tuple[dict[str, nn.Module], dict[str, ModelOptions]]:
+    """Return the networks of the `model` section by name, and what else it says of each.
+
+    A single network is called `model`.
+    """
+    section = config.plain("model")
+    components = section.get("components") if isinstance(section, Mapping) else None
+    if components is None:
+        return {"model": _build(section, "model", config, registry)}, {}
+    models, options = {}, {}
+    for name, definition in components.items():
+        path = f"model.components.{name}"
+        architecture = {key: value for key, value in definition.items() if key not in OPTIONS}
+        models[name] = _build(architecture, path, config, registry)
+        options[name] = _options(definition, name)
+    return models, options
+
+
+def _options(definition: Mapping[str, Any], name: str) -> ModelOptions:
+    source = definition.get("weights")
+    return ModelOptions(
+        init=definition.get("init"),
+        freeze=bool(definition.get("freeze", False)),
+        weights=None if source is None else load_weights(Path(source).expanduser(), name),
+        weights_source=str(source or ""),
+        strict=bool(definition.get("strict", True)),
+    )
+
+
+def _build(definition: Mapping[str, Any], path: str, config: Config, registry: Registry) -> nn.Module:
+    model = _network(definition, path, config, registry)
+    if not isinstance(model, nn.Module):
+        raise ComponentError(f"{path}: a model must be a torch.nn.Module, and this is a {type(model).__name__}")
+    return model
+
+
+def _network(definition: Mapping[str, Any], path: str, config: Config, registry: Registry) -> Any:
+    if "_type_" in definition or "_target_" in definition:
+        return build_spec(definition, registry=registry, path=path)
+    if "config_path" in definition:
+        file = resolve_config(model_file(config, f"{path}.config_path"))
+        return _network(file.plain("model"), "model", file, registry)
+    if "config" in definition:
+        return _network(definition["config"]["model"], f"{path}.config.model", config, registry)
+    (name, body), *others = definition.items()
+    if others:
+        raise ComponentError(f"{path}: one frontend is needed, and there are: {', '.join(definition)}")
+    try:
+        return registry.find(f"frontend.{name}").load()(body, registry=registry)
+    except OfflineTrainerError:
+        raise
+    except Exception as error:
+        raise ComponentError(f"{path}.{name}: the model cannot be built: {error}") from error
+
+
+def model_file(config: Config, path: str) -> Path:
+    """Return the file that `config_path` at `path` names: relative to the file in which it stands."""
+    node = config.find(path)
+    assert node is not None
+    named = Path(config.plain(path)).expanduser()
+    here = Path(node.location.file).parent if node.location and node.location.file in config.sources else Path()
+    return named if named.is_absolute() else here / named

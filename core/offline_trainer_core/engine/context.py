@@ -1,0 +1,97 @@
+"""What callbacks, hook plugins and evaluations see of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from offline_trainer_core.distributed import Collectives
+from offline_trainer_core.engine.normalizer import Normalizer
+from offline_trainer_core.engine.policy import TrainedPolicy
+from offline_trainer_core.types import RunInfo, SchedulerBundle, TrainState
+
+__all__ = ["RunContext"]
+
+
+@dataclass
+class RunContext:
+    """The state and the parts of a run, for everything that observes it."""
+
+    run: RunInfo
+    state: TrainState
+    collectives: Collectives
+    models: dict[str, nn.Module]
+    """The model components by name, without wrappers."""
+    optimizers: dict[str, Optimizer] = field(default_factory=dict)
+    schedulers: dict[str, SchedulerBundle] = field(default_factory=dict)
+    algorithm: Any = None
+    datamodule: Any = None
+    io: Any = None
+    loss: Any = None
+    normalizer: Normalizer | None = None
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    loggers: Mapping[str, Any] = field(default_factory=dict)
+    callbacks: Mapping[str, Any] = field(default_factory=dict)
+    max_epochs: int | None = None
+    max_steps: int | None = None
+    """Optimizer steps of the whole run, where they are known."""
+    steps_per_epoch: int | None = None
+    last_train_logs: dict[str, float] = field(default_factory=dict)
+    last_val_logs: dict[str, float] = field(default_factory=dict)
+    last_eval_results: dict[str, float] = field(default_factory=dict)
+    last_grad_norm: Tensor | None = None
+    stop_reason: str | None = None
+    previous_step: int = 0
+    """`state.global_step` when the step before this one ended."""
+    on_log: Callable[..., Any] | None = None
+    saver: Callable[..., Path] | None = None
+
+    @property
+    def model(self) -> nn.Module:
+        """The only model component, or the first one."""
+        return next(iter(self.models.values()))
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """The only optimizer, or the first one."""
+        return next(iter(self.optimizers.values()))
+
+    @property
+    def scheduler(self) -> SchedulerBundle | None:
+        """The only scheduler, or the first one; None where there is none."""
+        return next(iter(self.schedulers.values()), None)
+
+    def due(self, every_n_steps: int | None) -> bool:
+        """Whether the step that just ended completed a multiple of `every_n_steps` optimizer steps."""
+        if not every_n_steps:
+            return False
+        return self.state.global_step // every_n_steps > self.previous_step // every_n_steps
+
+    def log(self, metrics: Mapping[str, float], stage: str = "train") -> None:
+        """Give `metrics` to every logger, at the current step."""
+        step = self.state.global_step
+        if self.run.is_main:
+            for logger in self.loggers.values():
+                if hasattr(logger, "log_metrics"):
+                    logger.log_metrics(metrics, step=step, stage=stage)
+        if self.on_log is not None:
+            self.on_log(context=self, metrics=metrics, step=step, stage=stage)
+
+    def stop(self, reason: str) -> None:
+        """End the run at the next step boundary; it counts as finished."""
+        self.stop_reason = self.stop_reason or reason
+
+    def save_checkpoint(self, name: str | None = None, asynchronous: bool = False) -> Path:
+        """Save everything that the run needs to go on; every process calls this. Return the checkpoint's folder."""
+        assert self.saver is not None, "a run without a checkpoint store cannot save"
+        return self.saver(name or f"step_{self.state.global_step:08d}", asynchronous)
+
+    def policy(self) -> TrainedPolicy:
+        """Return the policy as it is now: raw observations in, raw actions out."""
+        assert self.normalizer is not None
+        return TrainedPolicy(self.algorithm, self.normalizer, self.run.device)

@@ -1,0 +1,55 @@
+"""What updates return, kept on the device until it is time to log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from offline_trainer_core.distributed import Collectives
+
+__all__ = ["LogWindow", "to_floats"]
+
+
+class LogWindow:
+    """Collects the logs of updates and reads their means, over the window and over the processes, in one transfer."""
+
+    def __init__(self, collectives: Collectives) -> None:
+        self._collectives = collectives
+        self._values: dict[str, list[Any]] = {}
+
+    def add(self, logs: Mapping[str, Any]) -> None:
+        """Keep `logs` (0-d tensors, or numbers), detached, without reading them."""
+        values = self._values
+        for name, value in logs.items():
+            kept = value.detach() if isinstance(value, torch.Tensor) else value
+            if name in values:
+                values[name].append(kept)
+            else:
+                values[name] = [kept]
+
+    def read(self) -> dict[str, float]:
+        """Return the mean of every value since the last read, and begin anew."""
+        values, self._values = self._values, {}
+        if not values:
+            return {}
+        means = torch.stack([_stacked(column).mean() for column in values.values()])
+        total = self._collectives.all_reduce_sum(means) / self._collectives.world_size
+        return dict(zip(values, total.tolist(), strict=True))
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        return {name: _stacked(column) for name, column in self._values.items()}
+
+    def load_state_dict(self, state: Mapping[str, torch.Tensor]) -> None:
+        self._values = {name: list(column) for name, column in state.items()}
+
+
+def _stacked(column: list[Any]) -> torch.Tensor:
+    device = next((v.device for v in column if isinstance(v, torch.Tensor)), None)
+    return torch.stack([torch.as_tensor(v, dtype=torch.float32, device=device) for v in column])
+
+
+def to_floats(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """Return `metrics` as Python numbers."""
+    return {name: float(value) for name, value in metrics.items()}

@@ -1,0 +1,111 @@
+"""Normalization of batch fields on the device, by statistics of the data module."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from offline_trainer_core.errors import DataError
+from offline_trainer_core.nest import parse_path, select
+
+__all__ = ["MODES", "Normalizer"]
+
+log = logging.getLogger(__name__)
+
+MODES = ("mean_std", "min_max", "none")
+
+
+class Normalizer(nn.Module):
+    """Maps fields of a batch to zero mean and unit deviation (`mean_std`), or to [-1, 1] (`min_max`), and back.
+
+    A field may name another field instead of a mode: it is normalized with the statistics of that one
+    (`next_observation: observation`). A constant dimension is passed through and named in the log once.
+    Statistics have the shape of the last dimensions of the field: `(D,)` serves `(B, D)` and `(B, T, D)`.
+    """
+
+    def __init__(self, fields: Mapping[str, str], statistics: Mapping[str, Mapping[str, Tensor]]) -> None:
+        """Raises `DataError` for a field without statistics."""
+        super().__init__()
+        self.fields = {field: self._source(field, fields) for field, mode in fields.items() if mode != "none"}
+        self._paths = {field: parse_path(field) for field in self.fields}
+        for field in dict.fromkeys(self.fields.values()):
+            if field not in statistics:
+                raise DataError(
+                    f"normalize: no statistics for '{field}'; the data module has them for: {', '.join(statistics) or 'nothing'}"
+                )
+            shift, scale = _affine(field, fields[field], statistics[field])
+            self.register_buffer(_name(field, "shift"), shift)
+            self.register_buffer(_name(field, "scale"), scale)
+
+    @staticmethod
+    def _source(field: str, fields: Mapping[str, str]) -> str:
+        mode = fields[field]
+        if mode in MODES:
+            return field
+        if fields.get(mode) in MODES and fields[mode] != "none":
+            return mode
+        raise DataError(
+            f"normalize.{field}: '{mode}' is neither {', '.join(MODES)} nor a field that is normalized by one of them"
+        )
+
+    def forward(self, batch: Any) -> Any:
+        """Return `batch` with the fields normalized; raises `DataError` where a field is missing."""
+        for field, path in self._paths.items():
+            try:
+                value = select(batch, path)
+            except KeyError as error:
+                raise DataError(f"normalize.{field}: {error.args[0]}") from None
+            batch = _replaced(batch, path, self.normalize(field, value))
+        return batch
+
+    def present(self, observation: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a flat mapping of fields with those normalized that it has."""
+        return {
+            field: self.normalize(field, value) if field in self.fields else value
+            for field, value in observation.items()
+        }
+
+    def normalize(self, field: str, value: Tensor) -> Tensor:
+        """Return `value` of `field`, normalized."""
+        source = self.fields[field]
+        return (value - self._buffers[_name(source, "shift")]) / self._buffers[_name(source, "scale")]  # type: ignore[operator]
+
+    def denormalize(self, field: str, value: Tensor) -> Tensor:
+        """Return `value` of `field` in the units of the data."""
+        if field not in self.fields:
+            return value
+        source = self.fields[field]
+        return value * self._buffers[_name(source, "scale")] + self._buffers[_name(source, "shift")]  # type: ignore[operator,no-any-return]
+
+
+def _name(field: str, part: str) -> str:
+    return f"{field.replace('.', '/')}:{part}"
+
+
+def _affine(field: str, mode: str, statistics: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+    low, high = statistics["min"].float(), statistics["max"].float()
+    if mode == "mean_std":
+        shift, scale = statistics["mean"].float(), statistics["std"].float()
+    else:
+        shift, scale = (low + high) / 2, (high - low) / 2
+    constant = low == high
+    if bool(constant.any()):
+        dimensions = constant.nonzero().squeeze(-1).tolist()
+        log.warning("normalize.%s: constant dimensions are passed through: %s", field, dimensions)
+    return torch.where(constant, torch.zeros_like(shift), shift), torch.where(constant, torch.ones_like(scale), scale)
+
+
+def _replaced(nest: Any, path: tuple[str | int, ...], value: Any) -> Any:
+    """Return `nest` with `value` at `path`; what lies beside the path is shared."""
+    if not path:
+        return value
+    key, rest = path[0], path[1:]
+    if isinstance(nest, Mapping):
+        return {**nest, key: _replaced(nest[key], rest, value)}
+    items = list(nest)
+    items[int(key)] = _replaced(items[int(key)], rest, value)
+    return type(nest)(items)

@@ -1,0 +1,30 @@
+"""Calls that ask for their parts by name."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from offline_trainer_core.errors import ComponentError
+
+__all__ = ["call_with_parts"]
+
+
+def call_with_parts(function: Callable[..., Any], parts: Mapping[str, Any]) -> Any:
+    """Call `function` with exactly the parts that its signature names; `**kwargs` receives all of them.
+
+    Raises `ComponentError` when it asks for a part that does not exist and has no default for it.
+    """
+    parameters = inspect.signature(function).parameters.values()
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return function(**parts)
+    wanted = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    unknown = [p.name for p in wanted if p.name not in parts and p.default is p.empty]
+    if unknown:
+        where = getattr(function, "__qualname__", repr(function))
+        raise ComponentError(
+            f"{where} asks for {', '.join(map(repr, unknown))}, which is no part of a run; the parts are: "
+            f"{', '.join(sorted(parts))}"
+        )
+    return function(**{p.name: parts[p.name] for p in wanted if p.name in parts})

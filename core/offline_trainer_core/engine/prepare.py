@@ -1,0 +1,188 @@
+"""From finished parts to a session that can train: placed, shaped, wrapped, given optimizers, restored."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from offline_trainer_core.engine.batches import epoch_batches, length_of, mover
+from offline_trainer_core.engine.context import RunContext
+from offline_trainer_core.engine.guard import Reaction
+from offline_trainer_core.engine.models import ModelOptions, freeze, initialise, load_weights_into, materialise
+from offline_trainer_core.engine.normalizer import Normalizer
+from offline_trainer_core.engine.parts import call_with_parts
+from offline_trainer_core.engine.step import OptimizerSlot
+from offline_trainer_core.errors import ComponentError, DataError
+
+__all__ = ["LoopSettings", "Workshop", "count_steps", "furnish"]
+
+Parts = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class LoopSettings:
+    """What a trainer decides about updates. Counts are in optimizer steps."""
+
+    max_epochs: int | None = None
+    max_steps: int | None = None
+    grad_accum_steps: int = 1
+    grad_clip_norm: float | None = None
+    optim_steps_per_batch: int = 1
+    on_nonfinite: Literal["raise", "skip", "ignore"] = "raise"
+
+    @property
+    def reaction(self) -> Reaction:
+        return self.on_nonfinite
+
+
+@dataclass
+class Workshop:
+    """Everything a session works with, ready for use."""
+
+    context: RunContext
+    train_loader: Any
+    val_loader: Any
+    replicas: dict[str, nn.Module]
+    """What to call in training: the models, wrapped by the strategy where they have gradients."""
+    slots: dict[str, OptimizerSlot]
+    train_metrics: Mapping[str, Any]
+
+
+def furnish(parts: Parts, context: RunContext, settings: LoopSettings) -> Workshop:
+    """Place data and models, fill open dimensions, wrap, and build optimizers; the order is part of the contract."""
+    train_loader, val_loader = _place_data(parts["datamodule"], context)
+    context.steps_per_epoch, context.max_steps = count_steps(train_loader, settings)
+    context.max_epochs = settings.max_epochs
+    context.normalizer = _normalizer(parts, context)
+    _shape_models(parts, context, train_loader)
+    replicas = _replicas(parts, context)
+    modules = context.models
+    _set_up_algorithm(parts, context, replicas)
+    slots = _optimizers(parts, modules, context.max_steps)
+    context.optimizers = {name: slot.optimizer for name, slot in slots.items()}
+    context.schedulers = {name: slot.schedule for name, slot in slots.items() if slot.schedule is not None}
+    return Workshop(context, train_loader, val_loader, replicas, slots, deepcopy(dict(context.metrics)))
+
+
+def _place_data(datamodule: Any, context: RunContext) -> tuple[Any, Any]:
+    run = context.run
+    if hasattr(datamodule, "place"):
+        datamodule.place(seed=run.seed, rank=run.rank, world_size=run.world_size, device=run.device)
+    elif run.world_size > 1:
+        raise ComponentError(
+            f"{type(datamodule).__name__} has no 'place', so {run.world_size} processes would all train on the same batches; "
+            "give it place(*, seed, rank, world_size, device), or run on one process"
+        )
+    datamodule.setup("fit")
+    train_loader = datamodule.train_dataloader()
+    if length_of(train_loader) == 0:
+        raise DataError("the training data has no batch: it is empty, or smaller than one batch")
+    return train_loader, datamodule.val_dataloader()
+
+
+def count_steps(loader: Any, settings: LoopSettings) -> tuple[int | None, int | None]:
+    """Return the optimizer steps of an epoch and of the whole run, each None where it is unknown."""
+    length = length_of(loader)
+    if length is None:
+        return None, settings.max_steps
+    per_epoch = math.ceil(length / settings.grad_accum_steps) * settings.optim_steps_per_batch
+    totals = [settings.max_steps, settings.max_epochs and settings.max_epochs * per_epoch]
+    return per_epoch, min(total for total in totals if total is not None)
+
+
+def _normalizer(parts: Parts, context: RunContext) -> Normalizer:
+    fields: Mapping[str, str] = parts.get("normalize") or {}
+    statistics = getattr(context.datamodule, "stats", None) or {}
+    return Normalizer(fields, statistics if fields else {}).to(context.run.device)
+
+
+def _shape_models(parts: Parts, context: RunContext, train_loader: Any) -> None:
+    device, models = context.run.device, context.models
+    assert context.normalizer is not None
+    options: Mapping[str, ModelOptions] = parts.get("model_options") or {}
+    for model in models.values():
+        model.to(device)
+    materialise(models, context.algorithm, _FirstBatch(train_loader, context), parts)
+    for name, model in models.items():
+        chosen = options.get(name, ModelOptions())
+        if chosen.init is not None:
+            initialise(model, chosen.init)
+        load_weights_into(model, name, chosen)
+        model.train()
+        if chosen.freeze:
+            freeze(model)
+
+
+class _FirstBatch:
+    """Reads one real batch when it is asked for."""
+
+    def __init__(self, loader: Any, context: RunContext) -> None:
+        self._loader = loader
+        self._context = context
+
+    def __call__(self) -> Any:
+        batch, _ = next(epoch_batches(self._loader, epoch=0))
+        batch = mover(self._context.run.device, self._loader)(batch)
+        assert self._context.normalizer is not None
+        return self._context.normalizer(batch)
+
+
+def has_gradients(model: nn.Module) -> bool:
+    """Whether any parameter of `model` is trained."""
+    return any(p.requires_grad for p in model.parameters())
+
+
+def _replicas(parts: Parts, context: RunContext) -> dict[str, nn.Module]:
+    strategy, device = parts["strategy"], context.run.device
+    replicas = {
+        name: strategy.wrap(model, device) if has_gradients(model) else model for name, model in context.models.items()
+    }
+    compile_options = parts.get("compile")
+    if compile_options:
+        options = compile_options if isinstance(compile_options, Mapping) else {}
+        for replica in replicas.values():
+            replica.compile(**options)
+    return replicas
+
+
+def _set_up_algorithm(parts: Parts, context: RunContext, replicas: dict[str, nn.Module]) -> None:
+    algorithm = context.algorithm
+    if hasattr(algorithm, "setup"):
+        mine = {**parts, "models": replicas, "modules": context.models, "model": next(iter(replicas.values()))}
+        call_with_parts(algorithm.setup, mine)
+
+
+def _optimizers(parts: Parts, models: dict[str, nn.Module], total_steps: int | None) -> dict[str, OptimizerSlot]:
+    trained = {name: model for name, model in models.items() if has_gradients(model)}
+    factory, scheduler, registry = parts.get("optimizer_factory"), parts.get("scheduler_factory"), parts["registry"]
+    if isinstance(factory, Mapping):
+        idle = sorted(trained.keys() - factory.keys())
+        if idle:
+            raise ComponentError(f"model {idle[0]!r} has no optimizer: add one under 'optimizer', or set its 'freeze: true'")
+        targets = {name: (factory[name], trained[name]) for name in factory if name in trained}
+    elif factory is None or not trained:
+        targets = {}
+    elif len(trained) == 1:
+        targets = {name: (factory, model) for name, model in trained.items()}
+    else:
+        targets = {"model": (factory, nn.ModuleDict(trained))}
+    slots = {}
+    for name, (build, model) in targets.items():
+        optimizer = build.build(model, registry=registry)
+        schedule = scheduler.get(name) if isinstance(scheduler, Mapping) else scheduler
+        slots[name] = OptimizerSlot(name, optimizer, _schedule(schedule, optimizer, registry, total_steps))
+    return slots
+
+
+def _schedule(factory: Any, optimizer: torch.optim.Optimizer, registry: Any, total_steps: int | None) -> Any:
+    if factory is None:
+        return None
+    known = {"total_steps": total_steps} if "total_steps" in inspect.signature(factory.build).parameters else {}
+    return factory.build(optimizer, registry=registry, **known)

@@ -1,0 +1,74 @@
+"""Saving and restoring a session: every stateful part under its name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from offline_trainer_core.engine.context import RunContext
+from offline_trainer_core.engine.hooks import Hooks
+from offline_trainer_core.engine.logs import LogWindow
+from offline_trainer_core.engine.precision import Precision
+from offline_trainer_core.engine.seeding import Generators
+from offline_trainer_core.engine.state import Counters, gather, is_stateful, restore
+from offline_trainer_core.engine.step import OptimizerSlot
+
+__all__ = ["Saver", "stateful_parts"]
+
+
+def stateful_parts(
+    context: RunContext, slots: Mapping[str, OptimizerSlot], precision: Precision, window: LogWindow
+) -> dict[str, Any]:
+    """Return everything that is saved and loaded: the one list for both directions."""
+    parts: dict[str, Any] = {
+        **{f"models.{name}": model for name, model in context.models.items()},
+        **{f"optimizers.{name}": slot for name, slot in slots.items()},
+        "normalizer": context.normalizer,
+        "precision": precision,
+        "counters": Counters(context.state),
+        "logs": window,
+    }
+    optional = {"algorithm": context.algorithm, "datamodule": context.datamodule}
+    for group in ("callbacks", "metrics", "loggers"):
+        optional |= {f"{group}.{name}": part for name, part in getattr(context, group).items()}
+    return {**parts, **{name: part for name, part in optional.items() if is_stateful(part)}}
+
+
+class Saver:
+    """Writes checkpoints of a session into the run's store, and brings a session back from one."""
+
+    def __init__(self, context: RunContext, parts: Mapping[str, Any], hooks: Hooks) -> None:
+        self._context = context
+        self._shared = parts
+        self._own = {f"rank{context.run.rank}.generators": Generators()}
+        self._hooks = hooks
+
+    def save(self, name: str, asynchronous: bool = False) -> Path:
+        """Write the checkpoint `name`; every process calls this. Return its folder."""
+        context, run = self._context, self._context.run
+        path: Path = run.checkpoints.save(
+            name,
+            {**(gather(self._shared) if run.is_main else {}), **gather(self._own)},
+            counters=Counters(context.state).state_dict(),
+            plan=run.plan,
+            config_digest=run.config_digest,
+            asynchronous=asynchronous,
+        )
+        self._hooks.fire("on_checkpoint_saved", context=context, path=path)
+        return path
+
+    def restore(self) -> bool:
+        """Bring the session back from where `run.resume_from` says; return whether there was a checkpoint."""
+        run = self._context.run
+        source = run.checkpoints.latest() if run.resume_from == "auto" else run.resume_from
+        if source is None:
+            return False
+        state = run.checkpoints.load(source).state
+        restore({**self._shared, **self._own}, _of_rank(state, run.rank), source)
+        return True
+
+
+def _of_rank(state: Mapping[str, Any], rank: int) -> dict[str, Any]:
+    """Return the sections that all processes share, and those of process `rank`."""
+    return {name: value for name, value in state.items() if not name.startswith("rank") or name.startswith(f"rank{rank}.")}

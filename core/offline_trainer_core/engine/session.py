@@ -1,0 +1,223 @@
+"""A run in progress: what a trainer's loop is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from offline_trainer_core.engine.batches import epoch_batches, mover
+from offline_trainer_core.engine.context import RunContext
+from offline_trainer_core.engine.guard import Guard
+from offline_trainer_core.engine.hooks import Hooks
+from offline_trainer_core.engine.logs import LogWindow
+from offline_trainer_core.engine.precision import Precision
+from offline_trainer_core.engine.prepare import LoopSettings, Workshop, furnish
+from offline_trainer_core.engine.saving import Saver, stateful_parts
+from offline_trainer_core.engine.seeding import seed_everything
+from offline_trainer_core.engine.step import Stepper
+from offline_trainer_core.engine.stopping import StopSignals
+from offline_trainer_core.engine.updates import Updates
+from offline_trainer_core.engine.validation import compute_metrics, eval_mode, validation_means
+from offline_trainer_core.types import RunResult, TrainState
+
+__all__ = ["Session"]
+
+
+class Session:
+    """Everything between `fit`'s parts and a result.
+
+    Its parts are prepared when it is made, restored when it is entered, and closed when it is left; between the two a
+    trainer's loop calls its methods.
+    """
+
+    def __init__(self, parts: Mapping[str, Any], settings: LoopSettings) -> None:
+        run = parts["run"]
+        self.settings = settings
+        self.state = TrainState()
+        self.context = _context(parts, self.state)
+        self.hooks = Hooks({**self.context.callbacks, **(parts.get("plugins") or {})})
+        self.context.on_log = self.hooks.on_log
+        self._workshop = furnish(parts, self.context, settings)
+        self._evaluations: Mapping[str, Any] = parts.get("evaluations") or {}
+        self._precision = Precision(run.precision, run.device)
+        self._guard = Guard(settings.on_nonfinite, run.device, self._where)
+        self._window = LogWindow(parts["collectives"])
+        self._move = mover(run.device, self._workshop.train_loader)
+        self._stepper = _stepper(self, self._workshop)
+        self._updates = _updates(self, parts["strategy"], self._workshop)
+        named = stateful_parts(self.context, self._workshop.slots, self._precision, self._window)
+        self._saver = Saver(self.context, named, self.hooks)
+        self.context.saver = self._saver.save
+        self._signals = StopSignals()
+        self.interrupted = False
+        """Whether a signal asked to stop; such a run can be resumed."""
+        self.epoch_complete = False
+
+    def __enter__(self) -> Session:
+        run = self.context.run
+        seed_everything(run.seed, run.rank)
+        resumed = self._saver.restore()
+        self._signals.__enter__()
+        for logger in self.context.loggers.values() if run.is_main else ():
+            if hasattr(logger, "open"):
+                logger.open(run, self.state.global_step if resumed else None)
+            if hasattr(logger, "log_hparams") and not resumed:
+                logger.log_hparams(run.hparams)
+        self.hooks.fire("on_fit_start", context=self.context)
+        return self
+
+    def __exit__(self, kind: Any, exception: BaseException | None, traceback: Any) -> None:
+        try:
+            if exception is not None:
+                self.hooks.fire("on_exception", context=self.context, exception=exception)
+            else:
+                self.hooks.fire("on_fit_end", context=self.context)
+        finally:
+            self._signals.__exit__()
+            for logger in self.context.loggers.values() if self.context.run.is_main else ():
+                if hasattr(logger, "close"):
+                    logger.close()
+
+    @property
+    def done(self) -> bool:
+        """Whether the run has reached its last epoch or step, or was asked to stop."""
+        limits, state = self.settings, self.state
+        return (
+            self.interrupted
+            or self.context.stop_reason is not None
+            or (limits.max_epochs is not None and state.epoch >= limits.max_epochs)
+            or (limits.max_steps is not None and state.global_step >= limits.max_steps)
+        )
+
+    def should_stop(self) -> bool:
+        """Whether to leave the epoch at this step boundary; every process answers alike."""
+        collectives = self.context.collectives
+        if self.state.global_step % collectives.agreement_interval == 0:
+            self.interrupted = collectives.any(self._signals.received is not None)
+        return self.done
+
+    def batches(self) -> Iterator[tuple[Any, bool]]:
+        """Begin or resume the epoch: yield its batches on the device, each with whether it is the last."""
+        state = self.state
+        self.epoch_complete = True
+        self.hooks.fire("on_epoch_start", context=self.context, epoch=state.epoch)
+        move = self._move
+        for batch, last in epoch_batches(self._workshop.train_loader, state.epoch, state.micro_step_in_epoch):
+            yield move(batch), last
+
+    def train_on(self, batch: Any, last: bool) -> bool:
+        """Train on one batch; return whether it completed an optimizer step."""
+        logs = self._updates.train_on(batch, last)
+        self._last_logs = logs
+        self.epoch_complete = last
+        return logs is not None
+
+    def log_train(self) -> None:
+        """Read what was logged since the last time from the device, and give it to the loggers."""
+        self._guard.read()
+        rates = {f"lr/{name}": slot.optimizer.param_groups[0]["lr"] for name, slot in self._workshop.slots.items()}
+        if len(rates) == 1:
+            rates = {"lr": next(iter(rates.values()))}
+        self.context.last_train_logs = {**self._window.read(), **rates}
+        self.context.log(self.context.last_train_logs)
+
+    def end_step(self) -> None:
+        """Tell the listeners that a step is complete: logged, validated, counted."""
+        if self.hooks.on_train_step_end is not None:
+            self.hooks.on_train_step_end(context=self.context, logs=self._last_logs)
+
+    def end_epoch(self) -> None:
+        """Count the epoch, and tell schedules and listeners."""
+        epoch = self.state.epoch
+        self.state.epoch, self.state.micro_step_in_epoch = epoch + 1, 0
+        self._stepper.end_epoch(epoch + 1)
+        metrics = compute_metrics(self._workshop.train_metrics, self.context.collectives)
+        if metrics:
+            self.context.log(metrics)
+        self.hooks.fire("on_epoch_end", context=self.context, epoch=epoch)
+
+    def validate(self) -> dict[str, float]:
+        """Return means over all validation samples; nothing where there is no validation."""
+        context, loader = self.context, self._workshop.val_loader
+        if loader is None or not hasattr(context.algorithm, "validate"):
+            return {}
+        with eval_mode(context):
+            self.hooks.fire("on_validation_start", context=context)
+            context.last_val_logs = validation_means(context, loader, self._precision)
+            context.log(context.last_val_logs, stage="val")
+            self.hooks.fire("on_validation_end", context=context, logs=context.last_val_logs)
+        self._stepper.report(context.last_val_logs)
+        return context.last_val_logs
+
+    def evaluate(self) -> dict[str, float]:
+        """Return the scores of the policy in the run's evaluations; the main process does them."""
+        context = self.context
+        if not self._evaluations:
+            return {}
+        with eval_mode(context):
+            self.hooks.fire("on_evaluation_start", context=context)
+            scores = self._score() if context.run.is_main else {}
+            context.last_eval_results = context.collectives.broadcast_object(scores)
+            context.log(context.last_eval_results, stage="eval")
+            self.hooks.fire("on_evaluation_end", context=context, results=context.last_eval_results)
+        return context.last_eval_results
+
+    def _score(self) -> dict[str, float]:
+        step, several = self.state.global_step, len(self._evaluations) > 1
+        scores: dict[str, float] = {}
+        for name, evaluation in self._evaluations.items():
+            results = evaluation.evaluate(self.context.policy(), run=self.context.run, step=step)
+            scores.update({f"{name}/{key}" if several else key: value for key, value in results.items()})
+        return scores
+
+    def result(self) -> RunResult:
+        """Return how the run ended; a run that was interrupted saves its state first."""
+        context = self.context
+        stages = {"train": context.last_train_logs, "val": context.last_val_logs, "eval": context.last_eval_results}
+        metrics = {f"{stage}/{name}": value for stage, logs in stages.items() for name, value in logs.items()}
+        if not self.interrupted:
+            return RunResult(context.run.dir, self.state, metrics, "finished", context.stop_reason or "")
+        context.save_checkpoint()
+        return RunResult(context.run.dir, self.state, metrics, "stopped", self._signals.received or "another process")
+
+    def _where(self) -> str:
+        state = self.state
+        return f"step {state.global_step + 1} (epoch {state.epoch}, batch {state.micro_step_in_epoch - 1})"
+
+
+def _context(parts: Mapping[str, Any], state: TrainState) -> RunContext:
+    context = RunContext(parts["run"], state, parts["collectives"], dict(parts["models"]))
+    for name in ("algorithm", "datamodule", "io", "loss"):
+        setattr(context, name, parts.get(name))
+    for name in ("metrics", "loggers", "callbacks"):
+        setattr(context, name, parts.get(name) or {})
+    return context
+
+
+def _stepper(session: Session, workshop: Workshop) -> Stepper:
+    context = session.context
+    return Stepper(
+        workshop.slots,
+        state=session.state,
+        precision=session._precision,
+        guard=session._guard,
+        hooks=session.hooks,
+        context=context,
+        device=context.run.device,
+        metrics=tuple(workshop.train_metrics.values()),
+        trainable=sum(p.requires_grad for model in context.models.values() for p in model.parameters()),
+        grad_clip_norm=session.settings.grad_clip_norm,
+    )
+
+
+def _updates(session: Session, strategy: Any, workshop: Workshop) -> Updates:
+    return Updates(
+        session.context,
+        settings=session.settings,
+        hooks=session.hooks,
+        stepper=session._stepper,
+        precision=session._precision,
+        strategy=strategy,
+        replicas=workshop.replicas.values(),
+        window=session._window,
+    )

@@ -1,0 +1,72 @@
+"""Validation: means over all samples of all processes, and metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from offline_trainer_core.distributed import Collectives
+from offline_trainer_core.engine.batches import batch_size_of, epoch_batches, mover
+from offline_trainer_core.engine.context import RunContext
+from offline_trainer_core.engine.logs import to_floats
+from offline_trainer_core.engine.precision import Precision
+
+__all__ = ["compute_metrics", "eval_mode", "validation_means"]
+
+
+@contextmanager
+def eval_mode(context: RunContext) -> Iterator[None]:
+    """Put every model in eval mode, and back into the mode that it had."""
+    modes = {name: model.training for name, model in context.models.items()}
+    for model in context.models.values():
+        model.eval()
+    try:
+        yield
+    finally:
+        for name, model in context.models.items():
+            model.train(modes[name])
+
+
+@torch.no_grad()
+def validation_means(context: RunContext, loader: Any, precision: Precision) -> dict[str, float]:
+    """Return the mean of the algorithm's validation logs over all samples, and the metrics."""
+    move, validate, normalize = mover(context.run.device, loader), context.algorithm.validate, context.normalizer
+    sums: dict[str, Any] = {}
+    samples = 0
+    for batch, _ in epoch_batches(loader, epoch=0):
+        batch = move(batch)
+        size = batch_size_of(batch)
+        if normalize is not None:
+            batch = normalize(batch)
+        with precision.autocast():
+            logs, outputs, targets = validate(batch)
+        for name, value in logs.items():
+            sums[name] = sums.get(name, 0.0) + value * size
+        samples += size
+        for metric in context.metrics.values():
+            metric.update(outputs=outputs, targets=targets, batch=batch, stage="val")
+    means = _means(sums, samples, context)
+    return {**means, **compute_metrics(context.metrics, context.collectives)}
+
+
+def _means(sums: Mapping[str, Any], samples: int, context: RunContext) -> dict[str, float]:
+    device = context.run.device
+    values = [torch.as_tensor(value, dtype=torch.float64).cpu() for value in sums.values()]
+    totals = torch.stack([*values, torch.tensor(float(samples), dtype=torch.float64)])
+    totals = context.collectives.all_reduce_sum(totals.to("cpu" if device.type != "cuda" else device, torch.float64))
+    *numerators, count = totals.tolist()
+    return {name: value / count for name, value in zip(sums, numerators, strict=True)} if count else {}
+
+
+def compute_metrics(metrics: Mapping[str, Any], collectives: Collectives) -> dict[str, float]:
+    """Reduce, compute and reset `metrics`."""
+    values: dict[str, float] = {}
+    for metric in metrics.values():
+        if hasattr(metric, "reduce"):
+            metric.reduce(collectives)
+        values.update(to_floats(metric.compute()))
+        metric.reset()
+    return values
