@@ -19,6 +19,11 @@ class LogWindow:
         self._collectives = collectives
         self._values: dict[str, list[Any]] = {}
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was added since the last read."""
+        return not self._values
+
     def add(self, logs: Mapping[str, Any]) -> None:
         """Keep `logs` (0-d tensors, or numbers), detached, without reading them."""
         values = self._values

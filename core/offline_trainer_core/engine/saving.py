@@ -43,6 +43,8 @@ class Saver:
         self._shared = parts
         self._own = {f"rank{context.run.rank}.generators": Generators()}
         self._hooks = hooks
+        self.saved_at = -1
+        """The optimizer step of the newest checkpoint of this session."""
 
     def save(self, name: str, asynchronous: bool = False) -> Path:
         """Write the checkpoint `name`; every process calls this. Return its folder."""
@@ -55,6 +57,7 @@ class Saver:
             config_digest=run.config_digest,
             asynchronous=asynchronous,
         )
+        self.saved_at = context.state.global_step
         self._hooks.fire("on_checkpoint_saved", context=context, path=path)
         return path
 

@@ -18,6 +18,7 @@ from offline_trainer_core.engine.step import Stepper
 from offline_trainer_core.engine.stopping import StopSignals
 from offline_trainer_core.engine.updates import Updates
 from offline_trainer_core.engine.validation import compute_metrics, eval_mode, validation_means
+from offline_trainer_core.errors import DataError
 from offline_trainer_core.types import RunResult, TrainState
 
 __all__ = ["Session"]
@@ -52,11 +53,12 @@ class Session:
         self.interrupted = False
         """Whether a signal asked to stop; such a run can be resumed."""
         self.epoch_complete = False
+        self._validated_at = -1
 
     def __enter__(self) -> Session:
         run = self.context.run
         seed_everything(run.seed, run.rank)
-        resumed = self._saver.restore()
+        resumed = self.restore()
         self._signals.__enter__()
         for logger in self.context.loggers.values() if run.is_main else ():
             if hasattr(logger, "open"):
@@ -65,6 +67,10 @@ class Session:
                 logger.log_hparams(run.hparams)
         self.hooks.fire("on_fit_start", context=self.context)
         return self
+
+    def restore(self) -> bool:
+        """Take the state back from the checkpoint that `run.resume_from` names; return whether there was one."""
+        return self._saver.restore()
 
     def __exit__(self, kind: Any, exception: BaseException | None, traceback: Any) -> None:
         try:
@@ -101,9 +107,11 @@ class Session:
         state = self.state
         self.epoch_complete = True
         self.hooks.fire("on_epoch_start", context=self.context, epoch=state.epoch)
-        move = self._move
-        for batch, last in epoch_batches(self._workshop.train_loader, state.epoch, state.micro_step_in_epoch):
+        move, start = self._move, state.micro_step_in_epoch
+        for batch, last in epoch_batches(self._workshop.train_loader, state.epoch, start):
             yield move(batch), last
+        if state.micro_step_in_epoch == 0:
+            raise DataError(f"epoch {state.epoch} has no batch: the training data is empty")
 
     def train_on(self, batch: Any, last: bool) -> bool:
         """Train on one batch; return whether it completed an optimizer step."""
@@ -139,6 +147,7 @@ class Session:
     def validate(self) -> dict[str, float]:
         """Return means over all validation samples; nothing where there is no validation."""
         context, loader = self.context, self._workshop.val_loader
+        self._validated_at = self.state.global_step
         if loader is None or not hasattr(context.algorithm, "validate"):
             return {}
         with eval_mode(context):
@@ -170,14 +179,23 @@ class Session:
             scores.update({f"{name}/{key}" if several else key: value for key, value in results.items()})
         return scores
 
+    def finish(self) -> None:
+        """Log, validate and evaluate what the last step left open."""
+        if not self._window.empty:
+            self.log_train()
+        if self._validated_at != self.state.global_step:
+            self.validate()
+        self.evaluate()
+
     def result(self) -> RunResult:
-        """Return how the run ended; a run that was interrupted saves its state first."""
+        """Save the state if that is still to do, and return how the run ended."""
         context = self.context
         stages = {"train": context.last_train_logs, "val": context.last_val_logs, "eval": context.last_eval_results}
         metrics = {f"{stage}/{name}": value for stage, logs in stages.items() for name, value in logs.items()}
+        if self._saver.saved_at != self.state.global_step:
+            context.save_checkpoint()
         if not self.interrupted:
             return RunResult(context.run.dir, self.state, metrics, "finished", context.stop_reason or "")
-        context.save_checkpoint()
         return RunResult(context.run.dir, self.state, metrics, "stopped", self._signals.received or "another process")
 
     def _where(self) -> str:

@@ -62,7 +62,7 @@ class DefaultTrainer:
             while not session.done:
                 self._epoch(session)
             if not session.interrupted:
-                session.evaluate()
+                session.finish()
             return session.result()
 
     def _epoch(self, session: Session) -> None:

@@ -1,0 +1,218 @@
+"""A run, from the text of its configuration to its result: resolve, plan, check, build, fit."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from offline_trainer_core.catalogue import Registry, import_local_module, installed_registry
+from offline_trainer_core.config import Config, config_digest, masked, resolve_config, to_yaml
+from offline_trainer_core.distributed import Collectives, connect
+from offline_trainer_core.errors import ConfigError, DeviceError, OfflineTrainerError, UsageError
+from offline_trainer_core.plan import CheckReport, check_config_tree, find_local_modules
+from offline_trainer_core.record import RecordLogger, RunFolder, describe_environment
+from offline_trainer_core.types import RunInfo, RunResult
+
+if TYPE_CHECKING:
+    from offline_trainer_core.engine import Rehearsal
+
+__all__ = ["build_registry", "check_config", "evaluate", "launch", "rehearse", "run"]
+
+Source = str | os.PathLike[str] | Mapping[str, Any]
+
+
+def run(
+    config: Source, overrides: Sequence[str] = (), *, resume: str | None = None, overwrite: bool = False
+) -> RunResult:
+    """Train as `config` says: the Python twin of `ot run`.
+
+    Args:
+        config: Path of a YAML file, or a mapping.
+        overrides: `key=value`, `+key=value` and `~key`, as on the command line.
+        resume: `auto`, or the path of a checkpoint; goes before `run.resume_from`.
+        overwrite: Whether an earlier run of the same name is moved aside.
+
+    Raises:
+        ConfigError: The configuration is wrong; it carries every problem.
+        OfflineTrainerError: What can go wrong after that; each class has its exit code.
+    """
+    resolved = resolve_config(config, overrides)
+    registry = build_registry(resolved)
+    report = _checked(resolved, registry)
+    with _joined() as collectives:
+        _agree(report, collectives)
+        folder, info = _open(resolved, report, collectives, resume, overwrite)
+        with _recorded(folder, info):
+            result = _fit(resolved, registry, folder, info, collectives)
+            if info.is_main:
+                folder.set_status(result.status, result.state.global_step, result.reason)
+            return result
+
+
+def check_config(config: Source, overrides: Sequence[str] = ()) -> CheckReport:
+    """Return everything that can be known to be wrong without importing a component; problems are not raised."""
+    resolved = resolve_config(config, overrides)
+    return check_config_tree(resolved, build_registry(resolved))
+
+
+def build_registry(config: Config | None = None) -> Registry:
+    """Return the components of the installed distributions; of those that `config` allows, if one is given."""
+    return installed_registry(config.plain("settings.allowed_distributions") if config is not None else None)
+
+
+def evaluate(run_dir: str | os.PathLike[str], *, checkpoint: str = "last", overrides: Sequence[str] = ()) -> Mapping[str, float]:
+    """Run the `eval` section of a finished or running run with the weights of one of its checkpoints; return the scores."""
+    from offline_trainer_core.engine import LoopSettings, Session
+
+    folder = RunFolder(Path(run_dir))
+    if not (folder.dir / "config.yaml").is_file():
+        raise UsageError(f"{run_dir} is no run folder: it has no config.yaml")
+    resolved = resolve_config(folder.dir / "config.yaml", overrides)
+    registry = build_registry(resolved)
+    report = _checked(resolved, registry)
+    with _joined() as collectives:
+        info = replace(_describe(resolved, report, folder, collectives), resume_from=checkpoint)
+        parts = _build(resolved, registry, info, collectives)
+        if not parts["evaluations"]:
+            raise UsageError(f"{run_dir}: its configuration has no 'eval' section")
+        session = Session({**parts, "loggers": {}}, LoopSettings(max_steps=1))
+        session.restore()
+        return session.evaluate()
+
+
+def rehearse(config: Source, overrides: Sequence[str] = ()) -> Rehearsal:
+    """Carry one real batch through everything, write nothing, and return what was seen on the way: `ot run --dry-run`."""
+    from offline_trainer_core.engine import rehearse as carry_through
+
+    resolved = resolve_config(config, overrides)
+    registry = build_registry(resolved)
+    report = _checked(resolved, registry)
+    with _joined() as collectives:
+        folder = RunFolder(Path(resolved.plain("run.out_dir")) / resolved.plain("run.name"))
+        info = replace(_describe(resolved, report, folder, collectives), resume_from=None)
+        return carry_through(_build(resolved, registry, info, collectives))
+
+
+def launch(config: Source, overrides: Sequence[str], arguments: Sequence[str], processes: int) -> int:
+    """Start `ot <arguments>` on several processes through the configuration's launcher; return the exit code.
+
+    The configuration is checked here first, so that one process reports what is wrong with it.
+    """
+    from offline_trainer_core.build import build_section
+
+    resolved = resolve_config(config, overrides)
+    registry = build_registry(resolved)
+    _checked(resolved, registry)
+    launcher = build_section(resolved, registry, "run.launcher", default="launcher.local")
+    code: int = launcher.launch(list(arguments), processes)
+    status = RunFolder(Path(resolved.plain("run.out_dir")) / resolved.plain("run.name")).status
+    return 75 if code and status is not None and status.status == "stopped" else code
+
+
+def _checked(config: Config, registry: Registry) -> CheckReport:
+    report = check_config_tree(config, registry)
+    errors = [problem for problem in report.problems if problem.severity == "error"]
+    if errors:
+        raise ConfigError(errors)
+    return report
+
+
+@contextmanager
+def _joined() -> Iterator[Collectives]:
+    collectives = connect()
+    try:
+        yield collectives
+    finally:
+        collectives.close()
+
+
+def _agree(report: CheckReport, collectives: Collectives) -> None:
+    """Stop where a process would import something else than process 0."""
+    mine, first = report.plan.to_json(), collectives.broadcast_object(report.plan.to_json())
+    if mine != first:
+        differing = sorted(key for key in {*mine, *first} if mine.get(key) != first.get(key))
+        raise DeviceError(
+            f"process {collectives.rank} has another plan than process 0: {', '.join(differing)} differ; "
+            "install the same distributions on every machine"
+        )
+
+
+def _open(
+    config: Config, report: CheckReport, collectives: Collectives, resume: str | None, overwrite: bool
+) -> tuple[RunFolder, RunInfo]:
+    """Create or open the run folder on process 0, and write down what is about to run."""
+    resume_from = resume or config.plain("run.resume_from")
+    path = None
+    if collectives.rank == 0:
+        out_dir, name = Path(config.plain("run.out_dir")).expanduser(), config.plain("run.name")
+        path = RunFolder.create(out_dir, name, resume=resume_from == "auto", overwrite=overwrite).dir
+    folder = RunFolder(collectives.broadcast_object(path), collectives)
+    info = replace(_describe(config, report, folder, collectives), resume_from=resume_from)
+    if info.is_main:
+        folder.write_config(to_yaml(info.hparams), sources=config.sources, overrides=config.overrides)
+        folder.write_plan(info.plan)
+        folder.write_environment(describe_environment(report.plan.distributions()))
+        folder.set_status("running", 0)
+    return folder, info
+
+
+def _describe(config: Config, report: CheckReport, folder: RunFolder, collectives: Collectives) -> RunInfo:
+    from offline_trainer_core.build import choose_device, make_deterministic
+
+    if config.plain("run.deterministic"):
+        make_deterministic()
+    return RunInfo(
+        name=config.plain("run.name"),
+        dir=folder.dir,
+        seed=config.plain("run.seed") or 0,
+        device=choose_device(config.plain("run.device") or "auto", collectives.local_rank),
+        precision=config.plain("run.precision") or "fp32",
+        rank=collectives.rank,
+        world_size=collectives.world_size,
+        hparams=masked(config),
+        plan=report.plan.to_json(),
+        config_digest=config_digest(config),
+        checkpoints=folder.checkpoints,
+    )
+
+
+@contextmanager
+def _recorded(folder: RunFolder, info: RunInfo) -> Iterator[None]:
+    """Write into the record how the run failed, if it does."""
+    import torch
+
+    try:
+        yield
+    except BaseException as error:
+        if info.is_main:
+            step = folder.status.step if folder.status else 0
+            folder.set_status("failed", step, f"{type(error).__name__}: {error}")
+        if isinstance(error, torch.OutOfMemoryError):
+            raise DeviceError(f"out of memory on {info.device}: lower data.batch_size and raise trainer.grad_accum_steps, "
+                              "or set run.precision=bf16-mixed") from error
+        raise
+
+
+def _fit(config: Config, registry: Registry, folder: RunFolder, info: RunInfo, collectives: Collectives) -> RunResult:
+    from offline_trainer_core.build import build_trainer
+    from offline_trainer_core.engine import call_with_parts
+
+    parts = _build(config, registry, info, collectives)
+    parts["loggers"] = {"record": RecordLogger(), **parts["loggers"]}
+    result: RunResult = call_with_parts(build_trainer(config, registry).fit, parts)
+    return result
+
+
+def _build(config: Config, registry: Registry, info: RunInfo, collectives: Collectives) -> dict[str, Any]:
+    """Import what the plan names and nothing else; models are built from the same seed on every process."""
+    from offline_trainer_core.build import build_parts
+    from offline_trainer_core.engine import seed_everything
+
+    for name, directory in find_local_modules(config).items():
+        import_local_module(name, directory, registry)
+    seed_everything(info.seed)
+    return build_parts(config, registry, info, collectives)
