@@ -6,7 +6,7 @@ Fujimoto & Gu 2021, "A Minimalist Approach to Offline Reinforcement Learning".
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -54,7 +54,6 @@ class TD3BC:
             unknown = ", ".join(self.fields.keys() - set(FIELDS))
             raise ComponentError(f"algo.td3_bc: no field '{unknown}' in a transition, which has {', '.join(FIELDS)}")
         self.action_field = self.fields["action"]
-        self.actor_logs: dict[str, Tensor] = {}
 
     def setup(self, *, models: Mapping[str, nn.Module], modules: Mapping[str, nn.Module]) -> None:
         missing = {"actor", "critic"} - set(models)
@@ -63,12 +62,10 @@ class TD3BC:
             wanted = " and ".join(f"'{name}'" for name in sorted(missing))
             raise ComponentError(f"algo.td3_bc needs {wanted} under model.components, which has {has}")
         self.actor, self.critic = models["actor"], models["critic"]
-        # The actor's step asks the bare critic: no wrapper may wait there for gradients of the critic.
-        self.bare_critic = modules["critic"]
+        self.modules = modules
         self.targets = TargetNetworks({"actor": modules["actor"], "critic": modules["critic"]})
 
-    @torch.no_grad()
-    def materialize(self, batch: Any, *, models: Mapping[str, nn.Module]) -> None:
+    def materialize(self, *, batch: Any, models: Mapping[str, nn.Module]) -> None:
         observation, action = (select(batch, self.fields[name]) for name in ("observation", "action"))
         models["actor"](observation)
         models["critic"](observation, action)
@@ -83,6 +80,7 @@ class TD3BC:
         values = self._values(observation, action)
         critic_loss = 2 * F.mse_loss(values, target.expand_as(values))
         step.optimize("critic", critic_loss)
+        logs = {"critic_loss": critic_loss, "q": values.mean()}
 
         if step.every(self.policy_delay):
             policy_action = self.actor(observation)
@@ -92,27 +90,26 @@ class TD3BC:
             step.optimize("actor", actor_loss)
             if step.boundary:
                 self.targets.update(self.tau)
-            self.actor_logs = {"actor_loss": actor_loss.detach(), "imitation_loss": imitation_loss.detach()}
-        return {"critic_loss": critic_loss.detach(), "q": values.detach().mean(), **self.actor_logs}
+            step.observe(outputs=policy_action, targets=action, batch=batch)
+            logs |= {"actor_loss": actor_loss, "imitation_loss": imitation_loss}
+        return logs
 
-    @torch.no_grad()
     def validate(self, batch: Any) -> tuple[Mapping[str, Tensor], Tensor, Tensor]:
         """Return how far the policy is from held-out actions, and what it expects of its own."""
         observation, action = (select(batch, self.fields[name]) for name in ("observation", "action"))
-        policy_action = self.actor(observation)
+        policy_action = self.modules["actor"](observation)
         value = self._first_value(observation, policy_action)
         return {"imitation_loss": F.mse_loss(policy_action, action), "q": value.mean()}, policy_action, action
 
-    @torch.no_grad()
     def act(self, observation: Mapping[str, Tensor]) -> Tensor:
-        return cast(Tensor, self.actor(observation[self.fields["observation"]]))
+        action: Tensor = self.modules["actor"](observation[self.fields["observation"]])
+        return action
 
     def state_dict(self) -> dict[str, Any]:
-        return {"targets": self.targets.state_dict(), "actor_logs": self.actor_logs}
+        return {"targets": self.targets.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.targets.load_state_dict(state["targets"])
-        self.actor_logs = dict(state["actor_logs"])
 
     def _transitions(self, batch: Any) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         selected = (select(batch, path) for path in self.fields.values())
@@ -130,6 +127,8 @@ class TD3BC:
         return values
 
     def _first_value(self, observation: Tensor, action: Tensor) -> Tensor:
-        first = getattr(self.bare_critic, "first", None)
-        value: Tensor = first(observation, action) if first else self.bare_critic(observation, action)[0]
+        # Not `self.critic`: on many processes its wrapper would wait for gradients of the critic.
+        critic = self.modules["critic"]
+        first = getattr(critic, "first", None)
+        value: Tensor = first(observation, action) if first else critic(observation, action)[0]
         return value

@@ -1,0 +1,26 @@
+"""A callback."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+
+class TimeLimit:
+    """Ends a run in good order before a cluster's deadline does: saves a checkpoint and stops after `minutes`.
+
+    The clock starts with the process's first step and is read every `every_n_steps` steps.
+    """
+
+    def __init__(self, minutes: float, every_n_steps: int = 10) -> None:
+        self.minutes = minutes
+        self.every_n_steps = every_n_steps
+
+    def on_fit_start(self) -> None:
+        self.deadline = time.monotonic() + 60 * self.minutes
+
+    def on_train_step_end(self, context: Any) -> None:
+        # Clocks differ between processes, and all of them must save and stop at the same step.
+        if context.due(self.every_n_steps) and context.collectives.any(time.monotonic() > self.deadline):
+            context.save_checkpoint()
+            context.stop(f"the time limit of {self.minutes:g} minutes")
