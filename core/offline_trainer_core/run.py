@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +26,12 @@ Source = str | os.PathLike[str] | Mapping[str, Any]
 
 
 def run(
-    config: Source, overrides: Sequence[str] = (), *, resume: str | None = None, overwrite: bool = False
+    config: Source,
+    overrides: Sequence[str] = (),
+    *,
+    resume: str | None = None,
+    overwrite: bool = False,
+    announce: Callable[[RunInfo, CheckReport], None] | None = None,
 ) -> RunResult:
     """Train as `config` says: the Python twin of `ot run`.
 
@@ -35,6 +40,7 @@ def run(
         overrides: `key=value`, `+key=value` and `~key`, as on the command line.
         resume: `auto`, or the path of a checkpoint; goes before `run.resume_from`.
         overwrite: Whether an earlier run of the same name is moved aside.
+        announce: Called on the main process when the run folder is open, before anything is built.
 
     Raises:
         ConfigError: The configuration is wrong; it carries every problem.
@@ -47,6 +53,8 @@ def run(
         _agree(report, collectives)
         folder, info = _open(resolved, report, collectives, resume, overwrite)
         with _recorded(folder, info):
+            if announce is not None and info.is_main:
+                announce(info, report)
             result = _fit(resolved, registry, folder, info, collectives)
             if info.is_main:
                 folder.set_status(result.status, result.state.global_step, result.reason)
