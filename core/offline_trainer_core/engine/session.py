@@ -192,7 +192,7 @@ class Session:
         context = self.context
         stages = {"train": context.last_train_logs, "val": context.last_val_logs, "eval": context.last_eval_results}
         metrics = {f"{stage}/{name}": value for stage, logs in stages.items() for name, value in logs.items()}
-        if self._saver.saved_at != self.state.global_step:
+        if context.run.checkpoints is not None and self._saver.saved_at != self.state.global_step:
             context.save_checkpoint()
         if not self.interrupted:
             return RunResult(context.run.dir, self.state, metrics, "finished", context.stop_reason or "")
