@@ -44,7 +44,7 @@ class Graph(nn.Module):
         return _blank, (), self.__dict__
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
         self._compile()
 
     @property

@@ -64,9 +64,14 @@ def _lazy_spec(spec: Mapping[str, Any], target: type[nn.Module], nulls: list[str
     if others:
         message = f"{', '.join(others)} of '{key}' cannot be null: only its input dimension, {dimension}, is lazy"
         raise ConfigError([Problem("not-lazy", message, f"{path}.{others[0]}")])
+    kwargs = {name: value for name, value in spec.get("_kwargs_", {}).items() if name != dimension}
+    args = list(spec.get("_args_", ()))[1:]
     rest = {name: value for name, value in spec.items() if name != dimension}
-    if "_kwargs_" in rest:
-        rest["_kwargs_"] = {name: value for name, value in rest["_kwargs_"].items() if name != dimension}
-    if rest.get("_args_"):
-        rest["_args_"] = rest["_args_"][1:]
-    return {**rest, "_type_": LAZY_FORMS[target]}
+    defaults = _own_defaults(target, skip=1 + len(args))
+    return {**defaults, **rest, "_type_": LAZY_FORMS[target], "_args_": args, "_kwargs_": kwargs}
+
+
+def _own_defaults(target: type[nn.Module], skip: int) -> dict[str, Any]:
+    """Return the defaults of a layer after its first arguments: those of its lazy form may be others (InstanceNorm)."""
+    parameters = list(inspect.signature(target).parameters.values())[skip:]
+    return {parameter.name: parameter.default for parameter in parameters if not _is_required(parameter)}

@@ -30,9 +30,14 @@ def unpack(value: Any, names: tuple[str, ...]) -> Any:
 
     Raises `ValueError` otherwise, and on a tensor, whose parts would be rows of the batch.
     """
-    if isinstance(value, (tuple, list)) and len(value) == len(names):
+    if isinstance(value, (tuple, list)):
+        if len(value) == len(names):
+            return value
+        found = f"{len(value)} parts"
+    elif isinstance(value, fx.Proxy):
         return value
-    found = f"{len(value)} parts" if isinstance(value, (tuple, list)) else f"one {type(value).__name__}"
+    else:
+        found = f"one {type(value).__name__}"
     raise ValueError(f"'out' has {len(names)} names ({', '.join(names)}), and there came {found}")
 
 

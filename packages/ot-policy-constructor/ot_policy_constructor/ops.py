@@ -39,7 +39,8 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-Dims = int | Sequence[int] | None
+Dims = int | list[int] | tuple[int, ...] | None
+Tensors = list[Tensor] | tuple[Tensor, ...]
 
 
 def add(a: Tensor | float, b: Tensor | float) -> Tensor | float:
@@ -77,12 +78,12 @@ def getitem(value: Any, key: Any) -> Any:
     return value[key]
 
 
-def cat(tensors: Sequence[Tensor], dim: int = -1) -> Tensor:
+def cat(tensors: Tensors, dim: int = -1) -> Tensor:
     """Join tensors along `dim`, the last one by default: `(B, M)` and `(B, N)` give `(B, M + N)`."""
     return torch.cat(tensors, dim)
 
 
-def stack(tensors: Sequence[Tensor], dim: int = 1) -> Tensor:
+def stack(tensors: Tensors, dim: int = 1) -> Tensor:
     """Join tensors of one shape along a new dimension `dim`: two of `(B, D)` give `(B, 2, D)`."""
     return torch.stack(tensors, dim)
 

@@ -31,7 +31,7 @@ def make_norm(name: str, width: int) -> nn.Module:
 
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> str:
-    known = sorted(known)
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f", did you mean {near[0]}?" if near else ""
-    return f"there is no {what} '{name}'{hint} There are {', '.join(known)}"
+    spelled = {choice.lower(): choice for choice in sorted(known)}
+    near = difflib.get_close_matches(name.lower(), spelled, n=1)
+    hint = f", did you mean {spelled[near[0]]}?" if near else ";"
+    return f"there is no {what} '{name}'{hint} there are {', '.join(spelled.values())}"

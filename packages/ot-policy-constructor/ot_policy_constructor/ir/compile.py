@@ -14,7 +14,7 @@ from ot_policy_constructor.ir.sequential import parse_sequential
 FRONTENDS = ("graph", "sequential")
 
 
-def compile_ir(model: Mapping[str, Any]) -> GraphIR | SequentialIR:
+def compile_ir(model: Any) -> GraphIR | SequentialIR:
     """Return what a model says: a model file's content, or what stands under its `model:`.
 
     Raises `ConfigError` with every problem, each with its path such as `model.graph.nodes[2].args[0]`.
@@ -23,7 +23,7 @@ def compile_ir(model: Mapping[str, Any]) -> GraphIR | SequentialIR:
     return compile_graph(definition) if frontend == "graph" else compile_sequential(definition)
 
 
-def compile_graph(definition: Mapping[str, Any], path: str = "model.graph") -> GraphIR:
+def compile_graph(definition: Any, path: str = "model.graph") -> GraphIR:
     """Return what the definition under `graph:` says; `path` is where it stands, for messages."""
     findings = Findings()
     graph = parse_graph(definition, findings)
@@ -31,7 +31,7 @@ def compile_graph(definition: Mapping[str, Any], path: str = "model.graph") -> G
     return graph
 
 
-def compile_sequential(definition: Mapping[str, Any], path: str = "model.sequential") -> SequentialIR:
+def compile_sequential(definition: Any, path: str = "model.sequential") -> SequentialIR:
     """Return what the definition under `sequential:` says; `path` is where it stands, for messages."""
     findings = Findings()
     chain = parse_sequential(definition, findings)
@@ -39,7 +39,7 @@ def compile_sequential(definition: Mapping[str, Any], path: str = "model.sequent
     return chain
 
 
-def split_frontend(model: Mapping[str, Any], frontends: tuple[str, ...]) -> tuple[str, Mapping[str, Any]]:
+def split_frontend(model: Any, frontends: tuple[str, ...]) -> tuple[str, Any]:
     """Return the one frontend that a model names, and its definition."""
     findings = Findings()
     if isinstance(model, Mapping) and "model" in model:

@@ -85,11 +85,18 @@ class Findings:
 
 def describe(value: Any) -> str:
     """Return what kind of value this is, in the words of YAML."""
-    if value is None:
-        return "null"
-    kinds = {Mapping: "a mapping", str: "the string", bool: "the boolean", (list, tuple): "a list"}
-    kind = next((text for type_, text in kinds.items() if isinstance(value, type_)), "the number")
-    return f"{kind} '{value}'" if kind.startswith("the") else kind
+    match value:
+        case None:
+            return "null"
+        case str():
+            return f"the string '{value}'"
+        case Mapping():
+            return "a mapping"
+        case list() | tuple():
+            return "a list"
+        case bool():
+            return f"the boolean {str(value).lower()}"
+    return f"the number {value}"
 
 
 def nearest(word: str, choices: Iterable[str]) -> str | None:
