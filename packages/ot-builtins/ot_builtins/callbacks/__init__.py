@@ -1,0 +1,1 @@
+"""`cb.*`: what observes a run and acts on it at its hooks."""

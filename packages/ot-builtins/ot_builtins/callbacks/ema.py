@@ -1,0 +1,121 @@
+"""An average of the weights over training, used where the policy is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from offline_trainer_core import hookimpl
+from offline_trainer_core.errors import CheckpointError, ComponentError
+
+__all__ = ["Ema"]
+
+Averages = dict[str, dict[str, Tensor]]
+
+
+class Ema:
+    """Keeps an exponential moving average of the trained weights: `average = decay * average + (1 - decay) * weights`.
+
+    The average begins as a copy of the weights at optimizer step `start_step`. Validation and evaluation use it;
+    training goes on with the weights themselves, bit for bit. Buffers are not averaged: the model's own go with either.
+    Polyak & Juditsky 1992, "Acceleration of stochastic approximation by averaging".
+    """
+
+    def __init__(self, decay: float = 0.999, start_step: int = 0) -> None:
+        if not 0.0 <= decay < 1.0:
+            raise ComponentError(f"cb.ema: decay lies in [0, 1), and is {decay}")
+        self.decay = decay
+        self.start_step = start_step
+        self.averages: Averages = {}
+        """Model name → parameter name → average; empty before `start_step`."""
+        self._weights: list[Tensor] = []
+        self._means: list[Tensor] = []
+        self._set_aside: list[Tensor] = []
+
+    def on_fit_start(self, context: Any) -> None:
+        trained = _trained(context.models)
+        if self.averages:
+            self.averages = _matching(self.averages, trained)
+            self._bind(trained)
+        elif context.state.global_step >= self.start_step:
+            self._begin(trained)
+
+    @torch.no_grad()
+    def post_steps(self, context: Any) -> None:
+        """Follow the weights before anything validates, saves or logs them."""
+        step = context.state.global_step
+        steps = step - context.previous_step
+        if steps == 0:  # gradients are still being accumulated
+            return
+        if self._means:
+            torch._foreach_lerp_(self._means, self._weights, 1.0 - self.decay**steps)
+        elif step >= self.start_step:
+            self._begin(_trained(context.models))
+
+    @hookimpl(tryfirst=True)
+    def on_validation_start(self) -> None:
+        self._swap_in()
+
+    @hookimpl(tryfirst=True)
+    def on_validation_end(self) -> None:
+        self._swap_out()
+
+    @hookimpl(tryfirst=True)
+    def on_evaluation_start(self) -> None:
+        self._swap_in()
+
+    @hookimpl(tryfirst=True)
+    def on_evaluation_end(self) -> None:
+        self._swap_out()
+
+    @hookimpl(tryfirst=True)
+    def on_exception(self) -> None:
+        self._swap_out()
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"averages": self.averages}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.averages = {model: dict(tensors) for model, tensors in state["averages"].items()}
+
+    def _begin(self, trained: Averages) -> None:
+        self.averages = {m: {p: t.detach().clone() for p, t in named.items()} for m, named in trained.items()}
+        self._bind(trained)
+
+    def _bind(self, trained: Averages) -> None:
+        self._weights = [tensor.detach() for named in trained.values() for tensor in named.values()]
+        self._means = [self.averages[model][name] for model, named in trained.items() for name in named]
+
+    @torch.no_grad()
+    def _swap_in(self) -> None:
+        # Contents move, addresses stay: compiled graphs, optimizers and wrappers hold on to the parameters.
+        if self._means:
+            self._set_aside = [weight.clone() for weight in self._weights]
+            torch._foreach_copy_(self._weights, self._means)
+
+    @torch.no_grad()
+    def _swap_out(self) -> None:
+        if self._set_aside:
+            torch._foreach_copy_(self._weights, self._set_aside)
+            self._set_aside = []
+
+
+def _trained(models: Mapping[str, torch.nn.Module]) -> Averages:
+    """Return the parameters to average: floating ones with gradients, by model and name."""
+    return {
+        model: {name: p for name, p in module.named_parameters() if p.requires_grad and p.is_floating_point()}
+        for model, module in models.items()
+    }
+
+
+def _matching(saved: Averages, trained: Averages) -> Averages:
+    """Return the saved averages on the devices of the weights; raises `CheckpointError` where they do not fit."""
+    have = {(m, p): t.shape for m, named in saved.items() for p, t in named.items()}
+    want = {(m, p): t.shape for m, named in trained.items() for p, t in named.items()}
+    wrong = sorted({".".join(key) for key, _ in have.items() ^ want.items()})
+    if wrong:
+        raise CheckpointError(f"the saved average does not fit the models of this run: {', '.join(wrong[:5])}")
+    return {m: {p: saved[m][p].to(t.device) for p, t in named.items()} for m, named in trained.items()}

@@ -1,0 +1,137 @@
+"""Saves the run while it trains, and says which state was the best."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import astuple
+from pathlib import Path
+from typing import Any
+
+from offline_trainer_core import hookimpl
+from offline_trainer_core.errors import ComponentError
+from ot_builtins.callbacks.monitor import Mode, Monitor
+from ot_builtins.destinations import destination
+
+__all__ = ["ModelCheckpoint"]
+
+
+class ModelCheckpoint:
+    """Saves checkpoints into the run folder's `checkpoints/`, named after their optimizer step.
+
+    Saves happen where a step or an epoch is complete, after every other callback has seen it.
+
+    Args:
+        save_dir: A second place to which every checkpoint is copied, such as a network drive.
+        save_last: Save when the run ends.
+        every_n_steps: Save every n optimizer steps.
+        every_n_epochs: Save every n epochs.
+        monitor: Also save when this metric of validation (`loss`) or score of evaluations (`eval/success_rate`) is
+            better than ever, and mark that checkpoint as `best`.
+        mode: Whether the smallest (`min`) or the largest (`max`) value is best.
+        keep_last: Delete all but the newest n and the best; null keeps everything.
+        async_save: Go on training as soon as the state is copied to host memory. What was saved is then marked, copied
+            and pruned at the next save.
+    """
+
+    def __init__(
+        self,
+        save_dir: str | None = None,
+        save_last: bool = True,
+        every_n_steps: int | None = None,
+        every_n_epochs: int | None = None,
+        monitor: str | None = None,
+        mode: Mode = "min",
+        keep_last: int | None = None,
+        async_save: bool = False,
+    ) -> None:
+        counts = {"every_n_steps": every_n_steps, "every_n_epochs": every_n_epochs, "keep_last": keep_last}
+        for name, value in counts.items():
+            if value is not None and value < 1:
+                raise ComponentError(f"cb.model_checkpoint: {name} is at least 1, or null; not {value}")
+        self.save_dir = save_dir
+        self.save_last = save_last
+        self.every_n_steps = every_n_steps
+        self.every_n_epochs = every_n_epochs
+        self.keep_last = keep_last
+        self.async_save = async_save
+        self._monitor = Monitor(monitor, mode) if monitor else None
+        self._improved = False
+        self._best: str | None = None
+        """Name of a checkpoint that is yet to be marked as the best."""
+        self._uncopied: str | None = None
+        self._saved_state: tuple[int, ...] | None = None
+
+    def on_validation_end(self, logs: Mapping[str, float]) -> None:
+        self._watch(logs, "val")
+
+    def on_evaluation_end(self, results: Mapping[str, float]) -> None:
+        self._watch(results, "eval")
+
+    @hookimpl(trylast=True)
+    def on_train_step_end(self, context: Any) -> None:
+        if self._improved or context.due(self.every_n_steps):
+            self._save(context)
+
+    @hookimpl(trylast=True)
+    def on_epoch_end(self, context: Any, epoch: int) -> None:
+        if self._improved or (self.every_n_epochs and (epoch + 1) % self.every_n_epochs == 0):
+            self._save(context)
+
+    def on_checkpoint_saved(self, context: Any) -> None:
+        self._saved_state = astuple(context.state)
+
+    @hookimpl(trylast=True)
+    def on_fit_end(self, context: Any) -> None:
+        if self._improved or (self.save_last and self._saved_state != astuple(context.state)):
+            self._save(context)
+        self._settle(context)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"best_value": self._monitor.best if self._monitor else None, "best": self._best}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._best = state["best"]
+        if self._monitor and state["best_value"] is not None:
+            self._monitor.best = state["best_value"]
+
+    def _watch(self, metrics: Mapping[str, float], stage: str) -> None:
+        if self._monitor is not None and self._monitor.improved(metrics, stage):
+            self._improved = True
+
+    def _save(self, context: Any) -> None:
+        self._settle(context)
+        name = f"step_{context.state.global_step:08d}"
+        if self._improved:  # before the save, so that a run resumed from it knows
+            self._best, self._improved = name, False
+        context.save_checkpoint(name, asynchronous=self.async_save)
+        self._uncopied = name
+        if not self.async_save:
+            self._settle(context)
+
+    def _settle(self, context: Any) -> None:
+        """Finish what follows a save once it lies on the disk: the mark, the copy, the pruning."""
+        store = context.run.checkpoints
+        store.wait()
+        if self._best is not None:
+            store.mark_best(self._best)
+            self._best = None
+        if context.run.is_main and self.save_dir is not None:
+            self._copy(store, destination(context.run, self.save_dir))
+        self._uncopied = None
+        if self.keep_last is not None:
+            store.prune(self.keep_last)
+
+    def _copy(self, store: Any, folder: Path) -> None:
+        if self._uncopied is None or folder.resolve() == store.dir.resolve():
+            return
+        partial, final = folder / f".{self._uncopied}.saving", folder / self._uncopied
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.copytree(store.dir / self._uncopied, partial)
+        shutil.rmtree(final, ignore_errors=True)
+        partial.rename(final)
+        copies, best = type(store)(folder), store.best()
+        if best in copies.names():
+            copies.mark_best(best)
+        if self.keep_last is not None:
+            copies.prune(self.keep_last)

@@ -1,0 +1,25 @@
+"""Where components may write: inside the run folder, or where the user said in full."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from offline_trainer_core.errors import ComponentError
+from offline_trainer_core.types import RunInfo
+
+__all__ = ["destination"]
+
+
+def destination(run: RunInfo, path: str | Path) -> Path:
+    """Return `path` in the run folder; an absolute path stays as it is.
+
+    Raises `ComponentError` for a relative path that climbs out of the run folder.
+    """
+    written = Path(path).expanduser()
+    if written.is_absolute():
+        return written
+    root = run.dir.resolve()
+    target = (root / written).resolve()
+    if not target.is_relative_to(root):
+        raise ComponentError(f"'{path}' leads out of the run folder {root}; write a path below it, or an absolute one")
+    return target

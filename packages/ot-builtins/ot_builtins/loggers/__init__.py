@@ -1,0 +1,1 @@
+"""`log.*`: where hyperparameters and metrics go."""
