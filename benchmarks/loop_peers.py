@@ -61,9 +61,9 @@ def raw(steps: int) -> float:
 
 
 def offline_trainer(steps: int) -> float:
-    from offline_trainer_core import run
-
     import loop_clock
+
+    from offline_trainer_core import run
 
     with tempfile.TemporaryDirectory() as folder:
         run(_configuration(steps, folder))
@@ -192,7 +192,9 @@ def hf_trainer(steps: int) -> float:
             folder, max_steps=steps, use_cpu=True, report_to=[], save_strategy="no", logging_steps=LOG_EVERY,
             disable_tqdm=True, max_grad_norm=0, per_device_train_batch_size=BATCH,
         )  # fmt: skip
-        trainer = Trainer(model, arguments, train_dataset=Batches(steps), callbacks=[clock], optimizers=(adamw(model), None))
+        trainer = Trainer(
+            model, arguments, train_dataset=Batches(steps), callbacks=[clock], optimizers=(adamw(model), None)
+        )
         trainer.remove_callback(transformers.PrinterCallback)
         trainer.train()
     return clock.seconds

@@ -1,0 +1,103 @@
+"""`ot check`: everything that is wrong with a configuration, found without running it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from offline_trainer_core.cli.options import config_argument, overrides_argument, traceback_option
+from offline_trainer_core.cli.screen import print_problems
+from offline_trainer_core.errors import ComponentError, ConfigError, Problem
+from offline_trainer_core.run import check_config
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from offline_trainer_core.plan import Plan
+
+__all__ = ["command"]
+
+Layer = tuple[str, str, str]
+"""Name, `passed`, `failed` or `skipped`, and what was looked at."""
+
+
+@click.command("check")
+@config_argument
+@overrides_argument
+@click.option("--format", "style", type=click.Choice(["text", "json", "github"]), default="text", show_default=True)
+@click.option("--deep", is_flag=True, help="Also import the components that the configuration names; this loads torch.")
+@traceback_option
+@click.pass_context
+def command(ctx: click.Context, config: str, overrides: tuple[str, ...], style: str, deep: bool) -> None:
+    """Find everything that is wrong with a configuration, without running it.
+
+    Exits with 2 if there is an error. Nothing that the configuration names is imported, unless --deep asks for it.
+    """
+    layers, problems = _check(config, overrides, deep)
+    {"text": _print_text, "json": _print_json, "github": _print_github}[style](layers, problems)
+    if any(problem.severity == "error" for problem in problems):
+        ctx.exit(ConfigError.exit_code)
+
+
+def _check(config: str, overrides: Sequence[str], deep: bool) -> tuple[list[Layer], list[Problem]]:
+    try:
+        report = check_config(config, overrides)
+    except ConfigError as error:
+        return [("configuration", "failed", "syntax and composition")], list(error.problems)
+    layers, problems = list(report.layers), list(report.problems)
+    if deep:
+        found = list(_import_all(report.plan))
+        layers.append(("imports", "failed" if found else "passed", f"{len(report.plan.entries)} components"))
+        problems += found
+    return layers, problems
+
+
+def _import_all(plan: Plan) -> Iterator[Problem]:
+    """Import what the plan names; yield a problem for each component that cannot be imported."""
+    for path, entry in plan.entries.items():
+        try:
+            entry.load()
+        except ComponentError as error:
+            yield Problem("import-failed", str(error), path)
+
+
+def _print_text(layers: Sequence[Layer], problems: Sequence[Problem]) -> None:
+    print_problems(problems)
+    colours = {"passed": "green", "failed": "red", "skipped": "yellow"}
+    for name, status, detail in layers:
+        click.echo(f"{click.style(f'{status:8}', fg=colours[status])} {name}{f': {detail}' if detail else ''}")
+
+
+def _print_json(layers: Sequence[Layer], problems: Sequence[Problem]) -> None:
+    content: dict[str, Any] = {
+        "valid": not any(problem.severity == "error" for problem in problems),
+        "layers": [{"name": name, "status": status, "detail": detail} for name, status, detail in layers],
+        "problems": [
+            {**asdict(problem), "location": problem.location._asdict() if problem.location else None}
+            for problem in problems
+        ],
+    }
+    click.echo(json.dumps(content, indent=2))
+
+
+def _print_github(_: Sequence[Layer], problems: Sequence[Problem]) -> None:
+    """Print workflow commands, which GitHub shows beside the lines of a change."""
+    for problem in problems:
+        place = {"title": problem.code}
+        if problem.location:
+            file, line, column = problem.location
+            place = {"file": file, "line": str(line), "col": str(column), **place}
+        properties = ",".join(f"{key}={_escaped(value, ':,')}" for key, value in place.items())
+        details = problem.render().partition("\n")[2]
+        message = f"{problem.message}\n{details}".rstrip()
+        click.echo(f"::{problem.severity} {properties}::{_escaped(message)}")
+
+
+def _escaped(text: str, also: str = "") -> str:
+    """Return `text` as a workflow command carries it."""
+    for character in "%\r\n" + also:
+        text = text.replace(character, f"%{ord(character):02X}")
+    return text

@@ -1,0 +1,55 @@
+"""What a person sees when a command fails: one message for a known error, the component's traceback for any other."""
+
+from __future__ import annotations
+
+import traceback
+from types import TracebackType
+
+import click
+
+from offline_trainer_core.cli.screen import print_problems
+from offline_trainer_core.errors import ConfigError, OfflineTrainerError, RunStopped, format_error_with_context
+
+__all__ = ["report"]
+
+
+def report(error: Exception, *, show_traceback: bool) -> int:
+    """Print `error` to standard error and return the exit code of the process."""
+    if not isinstance(error, OfflineTrainerError):
+        _report_unexpected(error, show_traceback)
+        return 1
+    if show_traceback:
+        click.echo("".join(traceback.format_exception(error)), err=True)
+    elif isinstance(error, ConfigError):
+        print_problems(error.problems, err=True)
+    elif isinstance(error, RunStopped):
+        click.secho(f"stopped: {error}", fg="yellow", err=True)
+    else:
+        title, _, rest = format_error_with_context(error).partition(":")
+        click.echo(f"{click.style(title, fg='red', bold=True)}:{rest}", err=True)
+    return error.exit_code
+
+
+def _report_unexpected(error: Exception, whole: bool) -> None:
+    outside = None if whole else _first_frame_outside_the_core(error.__traceback__)
+    shown = error.__traceback__ if outside is None else outside
+    click.echo("".join(traceback.format_exception(type(error), error, shown)), err=True)
+    click.echo(f"{click.style('error', fg='red', bold=True)}: {_blame(outside)}", err=True)
+    if not whole:
+        click.echo("  --traceback shows how it was called", err=True)
+
+
+def _blame(outside: TracebackType | None) -> str:
+    if outside is None:
+        return "this is a bug in offline-trainer-core; please report it with the traceback above"
+    package = str(outside.tb_frame.f_globals.get("__name__", "")).partition(".")[0]
+    return f"'{package}' failed, in a way that it does not announce: a bug, or an argument that it does not check"
+
+
+def _first_frame_outside_the_core(frames: TracebackType | None) -> TracebackType | None:
+    while frames is not None:
+        name = str(frames.tb_frame.f_globals.get("__name__", ""))
+        if not name.startswith(("offline_trainer_core", "click", "pluggy", "importlib", "runpy")):
+            return frames
+        frames = frames.tb_next
+    return None

@@ -1,0 +1,123 @@
+"""`ot` itself: finds the command that was typed, and turns errors into messages and exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any, NoReturn
+
+import click
+
+from offline_trainer_core.cli.advertised import advertised_commands, load_command
+
+__all__ = ["SUMMARIES", "main", "ot"]
+
+# What `ot --help` says, so that it need not import the commands. A test compares it with their own words.
+SUMMARIES = {
+    "run": "Train as a configuration says.",
+    "check": "Find everything that is wrong with a configuration, without running it.",
+    "show": "Print a configuration as it resolves.",
+    "components": "List the components that installed packages provide.",
+    "info": "Describe one component: its arguments, its origin, an example.",
+    "plugins": "List the packages that provide components, hooks and commands.",
+    "eval": "Evaluate the policy of a run.",
+}
+
+
+class Commands(click.Group):
+    """A group that imports a command when it is typed, and reports what the command raises."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*SUMMARIES, *sorted(advertised_commands().keys() - SUMMARIES.keys())]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in SUMMARIES:
+            module = import_module(f"offline_trainer_core.cli.{cmd_name}")
+            return module.command  # type: ignore[no-any-return]
+        return load_command(cmd_name)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if not name.startswith("-") and self.get_command(ctx, name) is None:
+            raise click.UsageError(f"there is no command '{name}'.{self._similar(ctx, name)}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def _similar(self, ctx: click.Context, name: str) -> str:
+        from difflib import get_close_matches
+
+        similar = get_close_matches(name, self.list_commands(ctx), n=1)
+        return f" Did you mean '{similar[0]}'?" if similar else ""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(SUMMARIES.items()))
+        others = {name: origin for name, origin in advertised_commands().items() if name not in SUMMARIES}
+        if others:
+            with formatter.section("Commands of installed packages"):
+                formatter.write_dl([(name, f"provided by {origin}") for name, origin in sorted(others.items())])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        if os.environ.get("NO_COLOR"):
+            ctx.color = False
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except BrokenPipeError:
+            raise  # the reader of our output left, as `head` does: click ends quietly
+        except Exception as error:
+            from offline_trainer_core.cli.failure import report
+
+            ctx.exit(report(error, show_traceback=ctx.meta.get("traceback", False)))
+
+
+def _print_versions(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
+    if not asked or ctx.resilient_parsing:
+        return
+    from importlib_metadata import version
+
+    python = ".".join(str(part) for part in sys.version_info[:3])
+    click.echo(f"ot {version('offline-trainer-core')} (Python {python}, torch {version('torch')})")
+    ctx.exit()
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+    epilog="Every command has its own --help. Exit codes: 0 done, 2 the command line or the configuration is wrong, "
+    "3 a component failed, 4 the data, 5 a checkpoint, 6 a non-finite loss, 7 a device; 1 anything else; "
+    "75 stopped and resumable, 130 interrupted.",
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_print_versions,
+    help="Print the versions of ot, Python and torch.",
+)
+def ot() -> None:
+    """Train policies from logged data, as a YAML file says."""
+
+
+def main(args: Sequence[str] | None = None) -> NoReturn:
+    """Run `ot` with `args` (default: those of the process) and end the process with the exit code."""
+    try:
+        code = ot.main(args=args, prog_name="ot", standalone_mode=False)
+    except click.ClickException as error:
+        code = _refuse(error)
+    except click.Abort:
+        code = 130
+    sys.exit(code)
+
+
+def _refuse(error: click.ClickException) -> int:
+    """Say what is wrong with the command line."""
+    click.echo(f"{click.style('error', fg='red', bold=True)}: {error.format_message()}", err=True)
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        click.echo(f"  {error.ctx.get_usage()}\n  {error.ctx.command_path} --help says more", err=True)
+    return error.exit_code

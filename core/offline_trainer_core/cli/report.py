@@ -1,0 +1,89 @@
+"""What `ot run` prints around the training: what is about to run, and where everything was left."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from offline_trainer_core.cli.screen import print_problems, print_table
+from offline_trainer_core.record import RunFolder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from offline_trainer_core.engine import Rehearsal
+    from offline_trainer_core.plan import CheckReport, Plan
+    from offline_trainer_core.types import RunInfo, RunResult
+
+__all__ = ["print_header", "print_rehearsal", "print_result"]
+
+PICTURES = (".gif", ".mp4", ".pdf", ".png", ".svg")
+
+
+def print_header(run: RunInfo, report: CheckReport) -> None:
+    """Print what is about to run: name, folder, device, and every part with the package that it comes from."""
+    print_problems([problem for problem in report.problems if problem.severity == "warning"], err=True)
+    processes = f"{run.world_size} process{'es' if run.world_size > 1 else ''}"
+    resumed = f", resumes from {run.resume_from}" if run.resume_from else ""
+    click.echo(
+        f"{click.style(run.name, bold=True)}: {run.device}, {run.precision}, {processes}, seed {run.seed}{resumed}"
+    )
+    print_table(["part", "components", "from"], _parts(report.plan), fold="components")
+    click.echo(f"run folder: {run.dir}\n")
+
+
+def _parts(plan: Plan) -> Iterator[tuple[str, str, str]]:
+    """Yield (section, its components, their distribution) in the order of the configuration."""
+    parts: dict[tuple[str, str], Counter[str]] = {}
+    for path, entry in plan.entries.items():
+        section = path.replace("[", ".").partition(".")[0]
+        parts.setdefault((section, entry.label), Counter())[entry.key] += 1
+    for (section, label), keys in parts.items():
+        yield section, ", ".join(key if count == 1 else f"{count} {key}" for key, count in keys.items()), label
+
+
+def print_result(result: RunResult) -> None:
+    """Print how the run ended, its last metrics, and where its checkpoints and pictures are."""
+    state, folder = result.state, RunFolder(result.dir)
+    ended = click.style(result.status, fg="green" if result.status == "finished" else "yellow", bold=True)
+    click.echo(f"\n{ended} after {state.global_step} steps, {state.epoch} epochs")
+    for stage, metrics in _by_stage(result.metrics).items():
+        click.echo(f"{stage:12}{metrics}")
+    for title, name in (("best", folder.checkpoints.best()), ("last", folder.checkpoints.latest())):
+        if name:
+            click.echo(f"{title:12}{_short(result.dir / 'checkpoints' / name)}")
+    for picture in sorted(path for path in result.dir.rglob("*") if path.suffix in PICTURES):
+        click.echo(f"{'picture':12}{_short(picture)}")
+    click.echo(f"{'run folder':12}{_short(result.dir)}")
+
+
+def _by_stage(metrics: Mapping[str, float]) -> dict[str, str]:
+    """Return the metrics `stage/name` of every stage as one line."""
+    lines: dict[str, list[str]] = {}
+    for key, value in metrics.items():
+        stage, slash, name = key.partition("/")
+        lines.setdefault(stage if slash else "metrics", []).append(f"{name or stage} {value:.4g}")
+    return {stage: ", ".join(line) for stage, line in lines.items()}
+
+
+def _short(path: Path) -> str:
+    """Return `path` from the working folder where it lies below it."""
+    here = Path.cwd()
+    return str(path.resolve().relative_to(here)) if path.resolve().is_relative_to(here) else str(path)
+
+
+def print_rehearsal(seen: Rehearsal) -> None:
+    """Print what one batch showed: keys, shapes and dtypes at each hop, parameters, memory, the first losses."""
+    rows = [("" if number else hop.name, *row) for hop in seen.hops for number, row in enumerate(hop.rows)]
+    print_table(["hop", "key", "shape", "dtype"], rows, fold="key")
+    click.echo()
+    for name, (total, trained) in seen.parameters.items():
+        click.echo(f"{name:16}{total:,} parameters, {trained:,} trained")
+    for stage, metrics in (("train", seen.logs), ("validation", seen.validation)):
+        if metrics:
+            click.echo(f"{stage:16}{', '.join(f'{name} {value:.4g}' for name, value in metrics.items())}")
+    click.echo(f"{'steps per epoch':16}{'unknown' if seen.steps_per_epoch is None else seen.steps_per_epoch}")
+    click.echo(f"{'peak memory':16}{seen.peak_memory / 2**20:,.0f} MiB")

@@ -1,0 +1,92 @@
+"""`ot run`: trains, and says what it is about to do and where it left everything."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from offline_trainer_core.cli.options import config_argument, overrides_argument, traceback_option
+from offline_trainer_core.cli.report import print_header, print_rehearsal, print_result
+from offline_trainer_core.errors import RunStopped, UsageError
+from offline_trainer_core.run import launch, rehearse, run
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["command"]
+
+
+class ResumeMayStandAlone(click.Command):
+    """Reads `--resume` as `--resume=auto` unless what follows it is the path of a checkpoint."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, [_completed(*pair) for pair in zip(args, [*args[1:], ""], strict=True)])
+
+
+def _completed(argument: str, following: str) -> str:
+    if argument != "--resume" or _names_a_checkpoint(following):
+        return argument
+    return "--resume=auto"
+
+
+def _names_a_checkpoint(text: str) -> bool:
+    is_override = "=" in text or text.startswith(("+", "~"))
+    is_config = text.endswith((".yaml", ".yml"))
+    return bool(text) and not (is_override or is_config or text.startswith("-"))
+
+
+@click.command("run", cls=ResumeMayStandAlone)
+@config_argument
+@overrides_argument
+@click.option(
+    "--resume", metavar="[CHECKPOINT]", help="Go on from the newest checkpoint of this run, or from this one."
+)
+@click.option("--overwrite", is_flag=True, help="Move an earlier run of the same name aside.")
+@click.option("--dry-run", is_flag=True, help="Carry one real batch through everything, and write nothing.")
+@click.option(
+    "--nproc", type=click.IntRange(min=1), default=1, metavar="N", help="Train on N processes of this machine."
+)
+@traceback_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    config: str,
+    overrides: tuple[str, ...],
+    resume: str | None,
+    overwrite: bool,
+    dry_run: bool,
+    nproc: int,
+) -> None:
+    """Train as a configuration says.
+
+    An OVERRIDE is key=value, +key=value to add a key, or ~key to delete one: trainer.max_epochs=3
+    'callbacks[0].every_n_steps=5' +imports=extensions.x ~scheduler
+    """
+    if dry_run:
+        if nproc > 1 or resume or overwrite:
+            raise UsageError(
+                "--dry-run takes neither --nproc nor --resume nor --overwrite: it runs one batch, from scratch"
+            )
+        print_rehearsal(rehearse(config, overrides))
+    elif nproc > 1 and "WORLD_SIZE" not in os.environ:
+        ctx.exit(launch(config, overrides, _arguments(ctx), nproc))
+    else:
+        _train(config, overrides, resume, overwrite)
+
+
+def _train(config: str, overrides: Sequence[str], resume: str | None, overwrite: bool) -> None:
+    result = run(config, overrides, resume=resume, overwrite=overwrite, announce=print_header)
+    if os.environ.get("RANK", "0") == "0":
+        print_result(result)
+    if result.status == "stopped":
+        raise RunStopped(f"{result.reason}; ot run {config} --resume goes on")
+
+
+def _arguments(ctx: click.Context) -> list[str]:
+    """Return the arguments of this command for the processes that it starts: all but their number."""
+    given = ctx.params
+    flags = ["--overwrite"] * given["overwrite"] + ["--traceback"] * ctx.meta.get("traceback", False)
+    resume = [f"--resume={given['resume']}"] if given["resume"] else []
+    return ["run", given["config"], *given["overrides"], *resume, *flags]

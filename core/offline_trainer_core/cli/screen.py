@@ -1,0 +1,90 @@
+"""How commands write: coloured and wrapped on a terminal, plain and one line each in a file."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from offline_trainer_core.catalogue import BrokenDistribution
+    from offline_trainer_core.errors import Problem
+
+__all__ = ["print_broken", "print_problems", "print_table", "print_yaml"]
+
+_COLOURS = {"error": "red", "warning": "yellow"}
+
+
+def print_problems(problems: Sequence[Problem], *, err: bool = False) -> None:
+    """Print every problem with its place in the text, then how many there are."""
+    for problem in problems:
+        click.echo(_coloured(problem) + "\n", err=err)
+    counts = []
+    for severity in ("error", "warning"):
+        count = sum(problem.severity == severity for problem in problems)
+        if count:
+            counts.append(
+                click.style(f"{count} {severity}{'s' if count > 1 else ''}", fg=_COLOURS[severity], bold=True)
+            )
+    if counts:
+        click.echo(", ".join(counts), err=err)
+
+
+def _coloured(problem: Problem) -> str:
+    colour = _COLOURS[problem.severity]
+    title, *rest = problem.render().splitlines()
+    label, colon, message = title.partition(":")
+    lines = [click.style(label, fg=colour, bold=True) + click.style(colon + message, bold=True)]
+    for line in rest:
+        if re.match(r" *\| *\^", line):
+            gutter, _, carets = line.partition("|")
+            line = click.style(gutter + "|", fg="blue") + click.style(carets, fg=colour, bold=True)
+        elif match := re.match(r"( *(?:-->|=|\|)|\d+ \|)", line):
+            line = click.style(match[0], fg="blue") + line[match.end() :]
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, fold: str) -> None:
+    """Print `rows` under `headers`; on a terminal the column `fold` is broken into lines, the others stay whole."""
+    table = [tuple(headers), *map(tuple, rows)]
+    if not sys.stdout.isatty():
+        widths = [max(len(cell) for cell in column) for column in zip(*table, strict=True)]
+        for row in table:
+            click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        return
+    from rich.table import Table
+
+    drawn = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    for header in headers:
+        drawn.add_column(header, overflow="fold", no_wrap=header != fold)
+    for row in table[1:]:
+        drawn.add_row(*row)
+    _terminal().print(drawn)
+
+
+def print_yaml(text: str) -> None:
+    """Print YAML `text`, coloured on a terminal."""
+    if not sys.stdout.isatty():
+        click.echo(text.rstrip("\n"))
+        return
+    from rich.syntax import Syntax
+
+    _terminal().print(Syntax(text.rstrip("\n"), "yaml", theme="ansi_dark", background_color="default", word_wrap=True))
+
+
+def _terminal() -> Console:
+    from rich.console import Console
+
+    return Console(markup=False, highlight=False, emoji=False)
+
+
+def print_broken(broken: Iterable[BrokenDistribution]) -> None:
+    """Say which installed packages have metadata that cannot be read, and why."""
+    for distribution in broken:
+        click.echo(f"{click.style('warning', fg='yellow')}: {distribution.name}: {distribution.reason}", err=True)

@@ -1,0 +1,106 @@
+"""`ot check` finds everything that is wrong, for people, for programs and for reviews."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+COMPONENTS = """
+class Anything:
+    def __init__(self, rate: float = 0.1, **others): raise RuntimeError("a check builds nothing")
+    def update(self, batch, step): ...
+    def fit(self, **parts): ...
+"""
+GOOD = """
+schema_version: 1
+run: {name: study, out_dir: runs}
+model: {_type_: model.any}
+data: {_type_: data.any}
+algorithm: {_type_: algo.any}
+optimizer: {_type_: optim_factory.any}
+trainer:
+  _type_: trainer.any
+  rate: 0.5
+"""
+
+
+@pytest.fixture
+def anything(site, tmp_path) -> Path:
+    """Components whose constructors raise, and a configuration that is right about them."""
+    kinds = ("model", "data", "algo", "optim_factory", "trainer")
+    components = {f"{kind}.any": "anything:Anything" for kind in kinds} | {"trainer.gone": "gone:Trainer"}
+    site.add("ot-anything", {"offline_trainer.components": components}, {"anything.py": COMPONENTS})
+    path = tmp_path / "good.yaml"
+    path.write_text(GOOD)
+    return path
+
+
+def test_a_right_configuration_passes_layer_by_layer(anything, ot) -> None:
+    done = ot("check", anything.name)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "passed" in done.stdout
+    assert "failed" not in done.stdout
+
+
+def test_every_problem_is_shown_at_its_place_with_exit_code_2(anything, ot) -> None:
+    anything.write_text(GOOD.replace("trainer.any", "trainer.ayn").replace("data.any", "loss.any"))
+    done = ot("check", anything.name)
+    assert done.returncode == 2
+    assert "did you mean 'trainer.any'?" in done.stdout
+    assert f"{anything.name}:9:" in done.stdout
+    assert f"{anything.name}:5:" in done.stdout
+    assert "2 errors" in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_overrides_take_part(anything, ot) -> None:
+    done = ot("check", anything.name, "trainer._type_=trainer.nothing")
+    assert done.returncode == 2
+    assert "trainer.nothing" in done.stdout
+
+
+def test_broken_yaml_is_a_problem_like_any_other(anything, ot) -> None:
+    anything.write_text("run: {name: [")
+    done = ot("check", anything.name)
+    assert done.returncode == 2
+    assert "failed" in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_a_missing_file_is_one_message(ot) -> None:
+    done = ot("check", "nowhere.yaml")
+    assert done.returncode == 2
+    assert "nowhere.yaml" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_json_carries_what_the_text_says(anything, ot) -> None:
+    anything.write_text(GOOD.replace("trainer.any", "trainer.ayn"))
+    done = ot("check", anything.name, "--format", "json")
+    content = json.loads(done.stdout)
+    assert done.returncode == 2
+    assert content["valid"] is False
+    (problem,) = content["problems"]
+    assert problem["suggestion"] == "trainer.any"
+    assert problem["location"]["line"] == 1 + anything.read_text().splitlines().index("  _type_: trainer.ayn")
+    assert problem["message"] in ot("check", anything.name).stdout
+    anything.write_text(GOOD)
+    assert json.loads(ot("check", anything.name, "--format", "json").stdout)["valid"] is True
+
+
+def test_github_gets_one_command_for_each_problem(anything, ot) -> None:
+    anything.write_text(GOOD.replace("trainer.any", "trainer.ayn"))
+    lines = ot("check", anything.name, "--format", "github").stdout.splitlines()
+    (line,) = [line for line in lines if line.startswith("::error ")]
+    assert f"file={anything.name},line=9,col=" in line
+    assert "%0A" in line
+
+
+def test_deep_imports_the_components_and_says_which_cannot_be(anything, ot) -> None:
+    anything.write_text(GOOD.replace("trainer.any", "trainer.gone").replace("  rate: 0.5\n", ""))
+    shallow, deep = ot("check", anything.name), ot("check", anything.name, "--deep")
+    assert "trainer.gone of ot-anything 1.0 (gone:Trainer) cannot be imported" not in shallow.stdout
+    assert "trainer.gone of ot-anything 1.0 (gone:Trainer) cannot be imported" in deep.stdout
+    assert deep.returncode == 2
