@@ -1,0 +1,24 @@
+"""What a run leaves behind: its folder, its metrics, its checkpoints."""
+
+from offline_trainer_core.record.checkpoint import Checkpoint, load_checkpoint
+from offline_trainer_core.record.environment import describe_environment
+from offline_trainer_core.record.folder import RunFolder
+from offline_trainer_core.record.manifest import FileEntry, Manifest
+from offline_trainer_core.record.metrics import MetricsFile, read_metrics
+from offline_trainer_core.record.status import RunStatus
+from offline_trainer_core.record.store import CheckpointStore
+from offline_trainer_core.record.weights import load_weights
+
+__all__ = [
+    "Checkpoint",
+    "CheckpointStore",
+    "FileEntry",
+    "Manifest",
+    "MetricsFile",
+    "RunFolder",
+    "RunStatus",
+    "describe_environment",
+    "load_checkpoint",
+    "load_weights",
+    "read_metrics",
+]

@@ -1,0 +1,144 @@
+"""The record of a run: one folder that says what was run, where, and what came out."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from offline_trainer_core.distributed import Collectives, OneProcess
+from offline_trainer_core.errors import UsageError
+from offline_trainer_core.record.atomic import move, replace_file, synchronise
+from offline_trainer_core.record.metrics import MetricsFile
+from offline_trainer_core.record.naming import flaw_of_name
+from offline_trainer_core.record.status import RunStatus, State, read_status, write_status
+from offline_trainer_core.record.store import CheckpointStore
+
+__all__ = ["RunFolder"]
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder `dir` of a run. Process 0 creates it and writes; the others open it by its path."""
+
+    dir: Path
+    collectives: Collectives = field(default_factory=OneProcess)
+
+    @classmethod
+    def create(
+        cls,
+        out_dir: str | os.PathLike[str],
+        name: str,
+        *,
+        resume: bool = False,
+        overwrite: bool = False,
+        collectives: Collectives | None = None,
+    ) -> RunFolder:
+        """Create `<out_dir>/<name>`; `resume` opens it where it exists, `overwrite` moves an old one aside.
+
+        Raises `UsageError` where the name could leave `out_dir`, or the folder holds a run already.
+        """
+        folder = _place(Path(out_dir), name)
+        if resume and overwrite:
+            raise UsageError("a run cannot be resumed and overwritten at once: choose --resume or --overwrite")
+        if _holds_something(folder) and not resume:
+            if not overwrite:
+                raise UsageError(_occupied(folder))
+            _move_aside(folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            synchronise(folder.parent)
+        except OSError as error:
+            raise UsageError(f"the run folder {folder} cannot be created: {error}") from error
+        return cls(folder, collectives or OneProcess())
+
+    @cached_property
+    def checkpoints(self) -> CheckpointStore:
+        """The run's checkpoints."""
+        return CheckpointStore(self.dir / "checkpoints", self.collectives)
+
+    @property
+    def status(self) -> RunStatus | None:
+        """How the run stands, or None before it began."""
+        return read_status(self.dir / "status.json")
+
+    def set_status(self, status: State, step: int, reason: str = "") -> None:
+        """Say how the run stands after `step` optimizer steps, and why it ended."""
+        write_status(self.dir / "status.json", status, step, reason)
+
+    def open_metrics(self, resume_step: int | None = None) -> MetricsFile:
+        """Open `metrics.jsonl`; with `resume_step`, what was logged after it is dropped, else the file begins empty."""
+        return MetricsFile(self.dir / "metrics.jsonl", resume_step)
+
+    def write_config(self, resolved: str, *, sources: Mapping[str, str], overrides: Sequence[str] = ()) -> None:
+        """Write the resolved configuration, the text of its files by their paths, and the overrides, secrets masked."""
+        replace_file(self.dir / "config.yaml", resolved.encode())
+        self._write_json("overrides.json", list(overrides))
+        shutil.rmtree(self.dir / "sources", ignore_errors=True)
+        for place, text in _below(self.dir / "sources", sources).items():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(place, text.encode())
+
+    def write_plan(self, plan: Mapping[str, Any]) -> None:
+        """Write which distribution, version and target every component came from."""
+        self._write_json("plan.json", plan)
+
+    def write_environment(self, environment: Mapping[str, Any]) -> None:
+        """Write where the run runs: what `describe_environment` returned."""
+        self._write_json("environment.json", environment)
+
+    def _write_json(self, name: str, content: Any) -> None:
+        replace_file(self.dir / name, json.dumps(content, indent=1).encode())
+
+
+def _place(out_dir: Path, name: str) -> Path:
+    flaw = flaw_of_name(name)
+    if flaw:
+        raise UsageError(f"a run cannot be named '{name}': {flaw} (run.name; run.out_dir may be any folder)")
+    folder = out_dir / name
+    if folder.is_symlink():
+        raise UsageError(
+            f"the run folder {folder} is a link and would leave run.out_dir: let run.out_dir be its target"
+        )
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"the run folder {folder} cannot be created: there is a file of this name")
+    return folder
+
+
+def _holds_something(folder: Path) -> bool:
+    return folder.is_dir() and any(folder.iterdir())
+
+
+def _occupied(folder: Path) -> str:
+    status = read_status(folder / "status.json")
+    state = f" ({status.status} at step {status.step})" if status else ""
+    return (
+        f"the run folder {folder} holds a run already{state}, and runs are never overwritten. Go on with it: --resume; "
+        f"keep both: run.name=<another name>; start anew: --overwrite, which moves the old one to {_aside(folder).name}"
+    )
+
+
+def _aside(folder: Path) -> Path:
+    return next(place for n in count(1) if not (place := folder.with_name(f"{folder.name}.replaced-{n}")).exists())
+
+
+def _move_aside(folder: Path) -> None:
+    try:
+        move(folder, _aside(folder))
+    except OSError as error:
+        raise UsageError(f"the old run folder {folder} cannot be moved aside: {error}") from error
+
+
+def _below(folder: Path, sources: Mapping[str, str]) -> dict[Path, str]:
+    """Place every source below `folder` so that they lie to each other as they did, wherever that was."""
+    absolute = {Path(os.path.normpath(Path(path).absolute())): text for path, text in sources.items()}
+    if not absolute:
+        return {}
+    root = os.path.commonpath([path.parent for path in absolute])
+    return {folder / path.relative_to(root): text for path, text in absolute.items()}
