@@ -24,14 +24,16 @@ class Reading:
 
 def read_widths(definition: Mapping[str, Any]) -> Reading:
     """Read `{sizes: [int, int, ...], activation: <name of an nn component>}`."""
-    reading = Reading(inputs=("input",), references=[("activation", f"nn.{definition.get('activation', 'ReLU')}")])
+    reading = Reading(inputs=("input",))
+    if "activation" in definition:
+        reading.references.append(("activation", f"nn.{definition['activation']}"))
     for key in definition:
         if key not in KEYS:
             nearest = get_close_matches(key, KEYS, n=1)
             problem = (key, "unknown-key", f"'{key}' is no part of widths", nearest[0] if nearest else None)
             reading.problems.append(problem)
     sizes = definition.get("sizes")
-    if not isinstance(sizes, list) or len(sizes) < 2 or not all(isinstance(size, int) and size > 0 for size in sizes):
+    if not isinstance(sizes, list) or len(sizes) < 2 or not all(type(size) is int and size > 0 for size in sizes):
         message = "'sizes' must list the sizes of the input, of the hidden layers and of the output: [3, 64, 64, 1]"
         reading.problems.append(("sizes", "wrong-type", message, None))
     return reading

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import ast
+import re
+from importlib.metadata import distribution
+from pathlib import Path
+
+import pytest
+import torch
+
+from offline_trainer_core import check_config, run
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs/authors.md").read_text(encoding="utf-8")
+INCLUDED = re.findall(r"<!-- from: (\S+) -->\n```python\n(.*?)\n```", PAGE, re.DOTALL)
+ADVERTISED = re.findall(r'```toml\n\[project\.entry-points\."(\S+)"\]\n(.*?)\n```', PAGE, re.DOTALL)
+(SWING_UP,) = re.findall(r"<!-- checked -->\n```yaml\n(.*?)\n```", PAGE, re.DOTALL)
+
+
+def source_of(reference: str) -> str:
+    """Return the text of a file, or of one class or function of it: `path` or `path#name`."""
+    path, _, name = reference.partition("#")
+    text = (ROOT / path).read_text(encoding="utf-8")
+    if not name:
+        return text.rstrip("\n")
+    (node,) = (node for node in ast.parse(text).body if getattr(node, "name", None) == name)
+    first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+    return "\n".join(text.splitlines()[first - 1 : node.end_lineno])
+
+
+@pytest.mark.parametrize(("reference", "shown"), INCLUDED, ids=[reference for reference, _ in INCLUDED])
+def test_the_page_shows_the_file_as_it_is(reference: str, shown: str) -> None:
+    assert shown == source_of(reference), f"copy {reference} into docs/authors.md again"
+
+
+def test_every_marker_has_its_source() -> None:
+    assert len(INCLUDED) == PAGE.count("<!-- from: ") > 15
+
+
+def test_every_example_file_is_on_the_page() -> None:
+    files = (ROOT / "packages/ot-example-plugins/ot_example_plugins").glob("[!_]*.py")
+    assert not [file.name for file in files if f"ot_example_plugins/{file.name}" not in PAGE]
+
+
+@pytest.mark.parametrize(("group", "lines"), ADVERTISED, ids=[group for group, _ in ADVERTISED])
+def test_the_page_advertises_what_the_distribution_does(group: str, lines: str) -> None:
+    installed = {
+        entry.name: entry.value for entry in distribution("ot-example-plugins").entry_points if entry.group == group
+    }
+    shown = dict(re.findall(r'^"?(\S+?)"? += "(.*)"$', lines, re.MULTILINE))
+    assert shown
+    assert shown.items() <= installed.items()
+
+
+def test_the_links_lead_somewhere() -> None:
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", PAGE) if not link.startswith("http")]
+    assert links
+    assert not [link for link in links if not (ROOT / "docs" / link).exists()]
+
+
+@pytest.fixture
+def swing_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "swing_up.yaml"
+    file.write_text(SWING_UP, encoding="utf-8")
+    return file
+
+
+def test_the_configuration_is_sound(swing_up: Path) -> None:
+    assert [problem.render() for problem in check_config(swing_up).problems] == []
+
+
+def test_a_wrong_argument_of_an_example_is_found(swing_up: Path) -> None:
+    (problem,) = check_config(swing_up, ["+loss.padd=x"]).problems
+    assert (problem.config_path, problem.suggestion) == ("loss.padd", "pad")
+
+
+def test_the_configuration_trains(swing_up: Path) -> None:
+    short = ["data.episodes=3", "data.val_episodes=1", "trainer.max_steps=30", "trainer.log_every_n_steps=10"]
+    result = run(swing_up, short)
+    assert (result.status, result.state.global_step) == ("finished", 30)
+    report = (result.dir / "report.md").read_text(encoding="utf-8")
+    assert "| train/loss |" in report
+    assert "| val/loss |" in report
+    assert torch.isfinite(torch.tensor(list(result.metrics.values()))).all()
+
+
+def test_overfitting_needs_one_word(swing_up: Path) -> None:
+    short = ["data.episodes=2", "data.val_episodes=1", "trainer.max_steps=200", "optimizer.kwargs.lr=1e-3"]
+    result = run(swing_up, ["trainer._type_=trainer.examples.overfit", *short])
+    lines = (result.dir / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    assert result.state.epoch == 200
+    assert len(lines) >= 2
