@@ -9,6 +9,8 @@
     ├── NonFiniteError                 6   the loss or a gradient became infinite or NaN
     ├── DeviceError                    7   a device, its memory or a process is missing
     └── RunStopped                    75   stopped by a signal or a deadline; resumable
+
+The exit codes are part of the public interface.
 """
 
 from __future__ import annotations
