@@ -4,7 +4,7 @@ from offline_trainer_core.record.checkpoint import Checkpoint, load_checkpoint
 from offline_trainer_core.record.environment import describe_environment
 from offline_trainer_core.record.folder import RunFolder
 from offline_trainer_core.record.manifest import FileEntry, Manifest
-from offline_trainer_core.record.metrics import MetricsFile, read_metrics
+from offline_trainer_core.record.metrics import RecordLogger, read_metrics
 from offline_trainer_core.record.status import RunStatus
 from offline_trainer_core.record.store import CheckpointStore
 from offline_trainer_core.record.weights import load_weights
@@ -14,7 +14,7 @@ __all__ = [
     "CheckpointStore",
     "FileEntry",
     "Manifest",
-    "MetricsFile",
+    "RecordLogger",
     "RunFolder",
     "RunStatus",
     "describe_environment",

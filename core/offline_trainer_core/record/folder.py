@@ -15,7 +15,6 @@ from typing import Any
 from offline_trainer_core.distributed import Collectives, OneProcess
 from offline_trainer_core.errors import UsageError
 from offline_trainer_core.record.atomic import move, replace_file, synchronise
-from offline_trainer_core.record.metrics import MetricsFile
 from offline_trainer_core.record.naming import flaw_of_name
 from offline_trainer_core.record.status import RunStatus, State, read_status, write_status
 from offline_trainer_core.record.store import CheckpointStore
@@ -71,10 +70,6 @@ class RunFolder:
     def set_status(self, status: State, step: int, reason: str = "") -> None:
         """Say how the run stands after `step` optimizer steps, and why it ended."""
         write_status(self.dir / "status.json", status, step, reason)
-
-    def open_metrics(self, resume_step: int | None = None) -> MetricsFile:
-        """Open `metrics.jsonl`; with `resume_step`, what was logged after it is dropped, else the file begins empty."""
-        return MetricsFile(self.dir / "metrics.jsonl", resume_step)
 
     def write_config(self, resolved: str, *, sources: Mapping[str, str], overrides: Sequence[str] = ()) -> None:
         """Write the resolved configuration, the text of its files by their paths, and the overrides, secrets masked."""

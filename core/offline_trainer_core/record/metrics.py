@@ -16,40 +16,45 @@ from typing import Any
 
 from offline_trainer_core.errors import OfflineTrainerError
 from offline_trainer_core.record.atomic import explain, replace_file
+from offline_trainer_core.record.status import write_status
+from offline_trainer_core.types import RunInfo
 
-__all__ = ["MetricsFile", "read_metrics"]
+__all__ = ["RecordLogger", "read_metrics"]
 
 _FIELDS = ("step", "stage", "time")
 
 
-class MetricsFile:
-    """Appends metrics, each line at once, so that what a killed run has logged can be read.
+class RecordLogger:
+    """Writes the metrics of a run into its record, each line at once, so that what a killed run has logged can be read.
 
-    With `resume_step` the lines up to that step are kept, and the others, which the resumed run logs again, are
-    dropped; None begins an empty file. A metric that is named like one of the three fields is written as
-    `metric.<name>`.
+    A metric that is named like one of the three fields is written as `metric.<name>`.
     """
 
-    def __init__(self, path: Path, resume_step: int | None = None) -> None:
-        self._path = path
-        kept = [] if resume_step is None else [line for line in read_metrics(path) if line["step"] <= resume_step]
-        replace_file(path, b"".join(map(_line, kept)))
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
+    def open(self, run: RunInfo, resume_step: int | None) -> None:
+        """Open the file; lines after `resume_step`, which the resumed run logs again, are dropped, or all if it is None."""
+        self._folder = run.dir
+        self._path = run.dir / "metrics.jsonl"
+        self._step = resume_step or 0
+        kept = [] if resume_step is None else [line for line in read_metrics(self._path) if line["step"] <= resume_step]
+        replace_file(self._path, b"".join(map(_line, kept)))
+        self._descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND)
 
-    def write(self, metrics: Mapping[str, Any], *, step: int, stage: str) -> None:
+    def log_metrics(self, metrics: Mapping[str, Any], *, step: int, stage: str) -> None:
         """Append one line. Raises `OfflineTrainerError` where the disk is full."""
+        self._step = step
         numbers = {f"metric.{name}" if name in _FIELDS else name: _number(value) for name, value in metrics.items()}
         data = _line({"step": step, "stage": stage, "time": time.time(), **numbers})
         try:
             while data:
                 data = data[os.write(self._descriptor, data) :]
         except OSError as error:
-            raise OfflineTrainerError(f"cannot write {self._path}: {explain(error, self._path.parent)}") from error
+            raise OfflineTrainerError(f"cannot write {self._path}: {explain(error, self._folder)}") from error
 
     def close(self) -> None:
-        """Wait until all lines lie on the disk and close the file."""
+        """Wait until all lines lie on the disk, and note in the status how far the run came."""
         os.fsync(self._descriptor)
         os.close(self._descriptor)
+        write_status(self._folder / "status.json", "running", self._step)
 
 
 def read_metrics(path: Path) -> Iterator[dict[str, Any]]:

@@ -135,9 +135,8 @@ def test_plan_and_environment_are_plain_json(tmp_path):
     assert json.loads((run.dir / "environment.json").read_text()) == {"python": {"version": "3.11"}}
 
 
-def test_checkpoints_and_metrics_lie_in_the_folder(tmp_path):
+def test_checkpoints_lie_in_the_folder(tmp_path):
     run = RunFolder.create(tmp_path, "bc")
     run.checkpoints.save("step_1", {"counters": {"epoch": 1}}, counters={})
-    run.open_metrics().close()
-    assert names_in(run.dir) == ["checkpoints", "metrics.jsonl"]
+    assert names_in(run.dir) == ["checkpoints"]
     assert run.checkpoints is run.checkpoints

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from offline_trainer_core.errors import OfflineTrainerError
-from offline_trainer_core.record import MetricsFile, read_metrics
+from offline_trainer_core.record import RecordLogger, RunFolder, read_metrics
+from offline_trainer_core.types import RunInfo
 
 
 @pytest.fixture
@@ -20,10 +21,22 @@ def path(tmp_path):
     return tmp_path / "metrics.jsonl"
 
 
+@pytest.fixture
+def uninterrupted(tmp_path):
+    (tmp_path / "uninterrupted").mkdir()
+    return tmp_path / "uninterrupted" / "metrics.jsonl"
+
+
+def opened(path, resume_step=None):
+    logger = RecordLogger()
+    logger.open(RunInfo("bc", path.parent), resume_step)
+    return logger
+
+
 def write(path, steps, resume_step=None):
-    metrics = MetricsFile(path, resume_step)
+    metrics = opened(path, resume_step)
     for step in steps:
-        metrics.write({"loss": 1 / (step + 1)}, step=step, stage="train")
+        metrics.log_metrics({"loss": 1 / (step + 1)}, step=step, stage="train")
     metrics.close()
 
 
@@ -32,8 +45,8 @@ def without_time(path):
 
 
 def test_a_line_says_step_stage_and_time(path):
-    metrics = MetricsFile(path)
-    metrics.write({"loss": 0.1, "samples": 3}, step=100, stage="train")
+    metrics = opened(path)
+    metrics.log_metrics({"loss": 0.1, "samples": 3}, step=100, stage="train")
     metrics.close()
     line = json.loads(path.read_text())
     assert list(line) == ["step", "stage", "time", "loss", "samples"]
@@ -42,8 +55,8 @@ def test_a_line_says_step_stage_and_time(path):
 
 
 def test_a_line_can_be_read_as_soon_as_it_is_written(path):
-    metrics = MetricsFile(path)
-    metrics.write({"loss": 0.1}, step=1, stage="train")
+    metrics = opened(path)
+    metrics.log_metrics({"loss": 0.1}, step=1, stage="train")
     assert len(list(read_metrics(path))) == 1
     metrics.close()
 
@@ -51,8 +64,8 @@ def test_a_line_can_be_read_as_soon_as_it_is_written(path):
 @given(st.floats())
 def test_every_number_comes_back(tmp_path_factory, number):
     path = tmp_path_factory.mktemp("run") / "metrics.jsonl"
-    metrics = MetricsFile(path)
-    metrics.write({"value": number}, step=1, stage="val")
+    metrics = opened(path)
+    metrics.log_metrics({"value": number}, step=1, stage="val")
     metrics.close()
     [line] = [json.loads(text, parse_constant=pytest.fail) for text in path.read_text().splitlines()]
     value = float(line["value"])
@@ -60,25 +73,25 @@ def test_every_number_comes_back(tmp_path_factory, number):
 
 
 def test_a_metric_named_like_a_field_is_not_lost(path):
-    metrics = MetricsFile(path)
-    metrics.write({"time": 2.5, "step": 7}, step=1, stage="eval")
+    metrics = opened(path)
+    metrics.log_metrics({"time": 2.5, "step": 7}, step=1, stage="eval")
     metrics.close()
     [line] = read_metrics(path)
     assert (line["step"], line["metric.time"], line["metric.step"]) == (1, 2.5, 7)
 
 
-def test_a_resumed_run_logs_what_the_uninterrupted_one_did(path, tmp_path):
-    write(tmp_path / "uninterrupted.jsonl", range(10))
+def test_a_resumed_run_logs_what_the_uninterrupted_one_did(path, uninterrupted):
+    write(uninterrupted, range(10))
     write(path, range(7))
     write(path, range(5, 10), resume_step=4)
-    assert without_time(path) == without_time(tmp_path / "uninterrupted.jsonl")
+    assert without_time(path) == without_time(uninterrupted)
 
 
-def test_without_dropping_the_lines_would_stand_twice(path, tmp_path):
-    write(tmp_path / "uninterrupted.jsonl", range(10))
+def test_without_dropping_the_lines_would_stand_twice(path, uninterrupted):
+    write(uninterrupted, range(10))
     write(path, range(7))
     write(path, range(5, 10), resume_step=100)
-    assert without_time(path) != without_time(tmp_path / "uninterrupted.jsonl")
+    assert without_time(path) != without_time(uninterrupted)
 
 
 def test_a_fresh_run_begins_empty(path):
@@ -100,7 +113,7 @@ def test_a_run_that_logged_nothing_has_no_metrics(path):
 
 
 def test_a_full_disk_is_named(path, monkeypatch):
-    metrics = MetricsFile(path)
+    metrics = opened(path)
 
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -108,8 +121,13 @@ def test_a_full_disk_is_named(path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(os, "write", full)
         with pytest.raises(OfflineTrainerError, match=r"metrics\.jsonl: the disk is full"):
-            metrics.write({"loss": 0.1}, step=1, stage="train")
+            metrics.log_metrics({"loss": 0.1}, step=1, stage="train")
     metrics.close()
+
+
+def test_the_status_says_how_far_a_closed_run_came(path):
+    write(path, range(7))
+    assert RunFolder(path.parent).status.step == 6
 
 
 def test_looking_at_a_record_loads_no_torch():
