@@ -17,8 +17,8 @@ __all__ = ["Profiler"]
 class Profiler:
     """Records `active` optimizer steps of the main process, after `wait` idle and `warmup` discarded ones.
 
-    Writes, with `torch.profiler`, a trace for chrome://tracing or ui.perfetto.dev and a table of the operators that took most time:
-    `<dir>/trace_step_<n>.json` and `<dir>/operators_step_<n>.txt`, n being the last step of it.
+    Writes, with `torch.profiler`, a trace for chrome://tracing or ui.perfetto.dev, `<dir>/trace_step_<n>.json`, and a
+    table of the operators that took most time, `<dir>/operators_step_<n>.txt`; n is the last step in them.
     """
 
     def __init__(

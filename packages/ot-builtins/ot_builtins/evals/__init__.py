@@ -1,0 +1,1 @@
+"""`eval.*`: how good a policy is; and policies to compare it with."""
