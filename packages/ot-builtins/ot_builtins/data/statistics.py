@@ -1,0 +1,61 @@
+"""Statistics of fields, from which a run normalizes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import torch
+from torch import Tensor
+
+from offline_trainer_core.errors import DataError
+
+__all__ = ["FieldStatistics", "statistics"]
+
+_BLOCK_ELEMENTS = 1 << 22
+
+
+class FieldStatistics(Mapping[str, Mapping[str, Tensor]]):
+    """`{field: {mean, std, min, max, count}}` of floating-point fields, each computed when it is first asked for."""
+
+    def __init__(self, fields: Mapping[str, Tensor], rows: Tensor | None = None) -> None:
+        """`fields` are `{name: (N, ...)}`; `rows` are the numbers of those to describe, None for all."""
+        self._fields = {name: values for name, values in fields.items() if values.is_floating_point()}
+        self._rows = rows
+        self._known: dict[str, Mapping[str, Tensor]] = {}
+
+    def __getitem__(self, field: str) -> Mapping[str, Tensor]:
+        if field not in self._known:
+            values = self._fields[field]
+            self._known[field] = statistics(values if self._rows is None else values.index_select(0, self._rows), field)
+        return self._known[field]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._fields)
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+
+def statistics(values: Tensor, field: str) -> dict[str, Tensor]:
+    """Return mean, standard deviation (of the population), min and max over the first dimension, and the count.
+
+    Sums are taken in float64. Raises `DataError` where `values` has NaN or infinite numbers; `field` names them.
+    """
+    rows = max(1, _BLOCK_ELEMENTS // max(1, values.shape[1:].numel()))
+    blocks = torch.split(values, rows)
+    total = torch.stack([block.sum(0, dtype=torch.float64) for block in blocks]).sum(0)
+    if not total.isfinite().all():
+        bad = (~values.isfinite().reshape(len(values), -1).all(1)).nonzero()
+        raise DataError(
+            f"'{field}' has NaN or infinite numbers in {len(bad)} rows; the first of them is row {int(bad[0])}"
+        )
+    mean = total / len(values)
+    squares = torch.stack([(block.double() - mean).square().sum(0) for block in blocks]).sum(0)
+    dtype = torch.promote_types(values.dtype, torch.float32)
+    return {
+        "mean": mean.to(dtype),
+        "std": (squares / len(values)).sqrt().to(dtype),
+        "min": values.amin(0),
+        "max": values.amax(0),
+        "count": torch.tensor(len(values)),
+    }

@@ -1,0 +1,1 @@
+"""Files that rows and episodes are read from, one format a module."""

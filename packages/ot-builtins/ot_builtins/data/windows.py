@@ -1,0 +1,65 @@
+"""Windows over episodes: some steps up to a moment, and a chunk of steps from it on, gathered without a loop."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+__all__ = ["EpisodeWindows", "Span"]
+
+
+class Span(NamedTuple):
+    """The steps of a field that a window holds, counted from its moment: `length` of them, the first at `start`."""
+
+    start: int
+    length: int
+    masked: bool
+    """Whether a batch has `<field>_is_pad` beside the field: True for every step that lies outside the episode."""
+
+
+class EpisodeWindows:
+    """The windows at given moments of episodes that lie end to end. A row is a window.
+
+    A step before the episode's first repeats the first, a step after its last repeats the last: a window never has a
+    step of another episode. A batch has each field as `(B, length, ...)`, and `<field>_is_pad` as `(B, length)`.
+    """
+
+    def __init__(
+        self,
+        fields: Mapping[str, Tensor],
+        spans: Mapping[str, Span],
+        moments: Tensor,
+        ends: Tensor,
+        device: torch.device,
+    ) -> None:
+        """`fields` `(N, ...)` lie on `device`; `moments` `(W,)` are steps in 0..N-1, `ends` `(E,)` one past each last
+        step.
+        """
+        self.device = device
+        self.row_bytes = sum(v.shape[1:].numel() * v.element_size() * spans[name].length for name, v in fields.items())
+        self._fields, self._spans = fields, spans
+        episodes = torch.searchsorted(ends, moments, right=True)
+        starts = torch.cat([ends.new_zeros(1), ends[:-1]])
+        self._bounds = torch.stack([moments, starts[episodes], ends[episodes] - 1], dim=1).to(device)
+        self._offsets = {
+            span: torch.arange(span.start, span.start + span.length, device=device) for span in spans.values()
+        }
+
+    def __len__(self) -> int:
+        return len(self._bounds)
+
+    def gather(self, rows: Tensor) -> dict[str, Tensor]:
+        """Return the windows with these numbers `(B,)`."""
+        moments, first, last = self._bounds.index_select(0, rows).unsqueeze(-1).unbind(1)
+        steps = {span: moments + offsets for span, offsets in self._offsets.items()}
+        inside = {span: torch.clamp(wanted, first, last) for span, wanted in steps.items()}
+        batch: dict[str, Tensor] = {}
+        for name, values in self._fields.items():
+            span = self._spans[name]
+            batch[name] = values.index_select(0, inside[span].view(-1)).view(len(rows), span.length, *values.shape[1:])
+            if span.masked:
+                batch[f"{name}_is_pad"] = inside[span] != steps[span]
+        return batch
