@@ -1,4 +1,4 @@
-"""What the tests of the policy constructor share."""
+"""What the tests of the policy constructor share. It imports nothing that needs torch: the readers' tests do not."""
 
 import pytest
 

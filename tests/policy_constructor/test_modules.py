@@ -49,6 +49,16 @@ def test_local_blocks_and_operations_are_used_like_built_in_ones(own_registry):
     assert torch.equal(model(x), model.scale.inner(x) * 2.0 + 1.0)
 
 
+def test_an_operation_is_a_function_with_a_name(own_registry, tmp_path, monkeypatch):
+    source = "import functools, operator; half = functools.partial(operator.mul, 0.5)"
+    (tmp_path / "operations_of_mine.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    own_registry.register_op("local.half", "operations_of_mine:half")
+    steps = [{"call": "op:local.half", "args": ["$x"], "out": "y"}]
+    with pytest.raises(ComponentError, match="op.local.half must be a function with a name, and it is a partial"):
+        graph({"inputs": ["x"], "steps": steps, "outputs": ["$y"]}, registry=own_registry)
+
+
 def test_every_unknown_component_is_named_at_its_place(registry):
     definition = {
         "inputs": ["x"],
@@ -71,8 +81,8 @@ def test_what_is_not_a_module_cannot_be_a_layer(own_registry):
     own_registry.register_module("block.local.list", list)
     definition = chain({"_type_": "block.local.list"}, {"_type_": "nn.ReLU"}, {"_type_": "block.local.list"})
     assert problems_of(sequential, definition, own_registry) == [
-        ("model.sequential.layers[0]._type_", "not-a-module", None),
-        ("model.sequential.layers[2]._type_", "not-a-module", None),
+        ("model.sequential.layers[0]", "not-a-module", None),
+        ("model.sequential.layers[2]", "not-a-module", None),
     ]
 
 

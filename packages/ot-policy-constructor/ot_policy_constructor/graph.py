@@ -75,7 +75,8 @@ class Graph(nn.Module):
     def _title(self, node: Node) -> str:
         if node.kind == "op":
             return f"{node.path} '{node.name}' ({node.target})"
-        return f"{node.path} '{node.name}' (module '{node.target}', {self._ir.modules[node.target]['_type_']})"
+        spec = self._ir.modules[node.target]
+        return f"{node.path} '{node.name}' (module '{node.target}', {spec.get('_type_') or spec['_target_']})"
 
 
 def is_reserved(name: str) -> bool:

@@ -33,7 +33,13 @@ def lazy_variant(spec: Any, *, registry: Any, path: str) -> Any:
 
 
 def _has_null(spec: Mapping[str, Any]) -> bool:
-    return None in (*spec.values(), *spec.get("_args_", ()), *spec.get("_kwargs_", {}).values())
+    args, kwargs = _arguments(spec)
+    return None in (*args, *kwargs.values())
+
+
+def _arguments(spec: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+    named = {key: value for key, value in spec.items() if key not in ("_type_", "_args_", "_kwargs_")}
+    return list(spec.get("_args_") or ()), named | dict(spec.get("_kwargs_") or {})
 
 
 def _dimensions(target: Any, spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -44,7 +50,8 @@ def _dimensions(target: Any, spec: Mapping[str, Any]) -> dict[str, Any]:
     if issubclass(target, nn.RNNBase):
         # Its subclasses are declared as (*args, **kwargs).
         names = ["input_size", "hidden_size"]
-    given = {**dict(zip(names, spec.get("_args_", ()), strict=False)), **spec, **spec.get("_kwargs_", {})}
+    args, kwargs = _arguments(spec)
+    given = dict(zip(names, args, strict=False)) | kwargs
     return {name: given[name] for name in names if name in given}
 
 
@@ -64,11 +71,10 @@ def _lazy_spec(spec: Mapping[str, Any], target: type[nn.Module], nulls: list[str
     if others:
         message = f"{', '.join(others)} of '{key}' cannot be null: only its input dimension, {dimension}, is lazy"
         raise ConfigError([Problem("not-lazy", message, f"{path}.{others[0]}")])
-    kwargs = {name: value for name, value in spec.get("_kwargs_", {}).items() if name != dimension}
-    args = list(spec.get("_args_", ()))[1:]
-    rest = {name: value for name, value in spec.items() if name != dimension}
-    defaults = _own_defaults(target, skip=1 + len(args))
-    return {**defaults, **rest, "_type_": LAZY_FORMS[target], "_args_": args, "_kwargs_": kwargs}
+    args, kwargs = _arguments(spec)
+    kwargs = _own_defaults(target, skip=max(1, len(args))) | kwargs
+    kwargs.pop(dimension, None)
+    return {"_type_": LAZY_FORMS[target], "_args_": args[1:], "_kwargs_": kwargs}
 
 
 def _own_defaults(target: type[nn.Module], skip: int) -> dict[str, Any]:

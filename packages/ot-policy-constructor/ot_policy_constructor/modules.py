@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from offline_trainer_core import ConfigError, Problem, build_spec
+from offline_trainer_core import ComponentError, ConfigError, Problem, build_spec
 from ot_policy_constructor.graph import is_reserved
 from ot_policy_constructor.ir import GraphIR
 from ot_policy_constructor.lazy import lazy_variant
@@ -48,7 +48,14 @@ def check_components(ir: GraphIR, *, registry: Any, paths: Mapping[str, str], pa
 
 def find_operations(ir: GraphIR, *, registry: Any) -> dict[str, Operation]:
     """Return the function for every operation that the graph calls."""
-    return {node.target: registry.get_module(node.target).target for node in ir.nodes if node.kind == "op"}
+    return {node.target: _find_operation(node.target, registry) for node in ir.nodes if node.kind == "op"}
+
+
+def _find_operation(key: str, registry: Any) -> Operation:
+    operation: Operation = registry.get_module(key).target
+    if not hasattr(operation, "__name__"):
+        raise ComponentError(f"{key} must be a function with a name, and it is a {type(operation).__name__}")
+    return operation
 
 
 def _component_keys(value: Any, path: str) -> Iterator[tuple[str, str]]:
@@ -69,5 +76,5 @@ def _build_module(name: str, spec: Mapping[str, Any], registry: Any, path: str) 
     module = build_spec(lazy_variant(spec, registry=registry, path=path), registry=registry, path=path)
     if isinstance(module, nn.Module):
         return module
-    message = f"'{spec['_type_']}' makes a {type(module).__name__}, and a model is made of torch modules"
-    raise ConfigError([Problem("not-a-module", message, f"{path}._type_")])
+    message = f"this makes a {type(module).__name__}, and a model is made of torch modules"
+    raise ConfigError([Problem("not-a-module", message, path)])

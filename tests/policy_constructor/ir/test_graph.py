@@ -103,6 +103,8 @@ def test_of_the_parts_of_a_value_one_is_enough_to_use(out):
         ("nodes/0/args/1", {"deep": "$h"}, "nodes[0].args[1].deep", "forward-reference"),
         ("nodes/1/kwargs", [], "nodes[1].kwargs", "wrong-type"),
         ("nodes/1/kwargs/x=print()", 1, "nodes[1].kwargs", "bad-name"),
+        ("nodes/0/args/1", {"deep": [object()]}, "nodes[0].args[1].deep[0]", "wrong-type"),
+        ("nodes/0/args/1", {(1, 2): 3}, "nodes[0].args[1]", "wrong-type"),
         ("nodes/0/out", ["h", "act"], "nodes[0]", "duplicate-name"),
         ("nodes/0/out", [], "nodes[0].out", "wrong-type"),
         ("nodes/0/out", ["h", "1"], "nodes[0].out[1]", "bad-name"),

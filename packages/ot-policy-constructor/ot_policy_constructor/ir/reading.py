@@ -96,7 +96,9 @@ def describe(value: Any) -> str:
             return "a list"
         case bool():
             return f"the boolean {str(value).lower()}"
-    return f"the number {value}"
+        case int() | float():
+            return f"the number {value}"
+    return f"a {type(value).__name__}"
 
 
 def nearest(word: str, choices: Iterable[str]) -> str | None:

@@ -13,9 +13,9 @@ def read_spec(value: Any, path: str, findings: Findings) -> Mapping[str, Any]:
     """Return a spec, `{_type_: <key>, ...}`, as data of our own."""
     if isinstance(value, Mapping):
         key = value.get("_type_")
-        if "_type_" not in value:
+        if "_type_" not in value and "_target_" not in value:
             findings.add(path, "missing-key", "a spec needs '_type_': the key of the component to build")
-        elif not isinstance(key, str):
+        elif "_type_" in value and not isinstance(key, str):
             findings.add(f"{path}._type_", "wrong-type", f"'_type_' is the key of a component, not {describe(key)}")
         return copy.deepcopy(dict(value))
     hint = f"{{_type_: {value}}}" if isinstance(value, str) else None

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ot_policy_constructor.ir.program import Reference, join
-from ot_policy_constructor.ir.reading import NAME, Findings
+from ot_policy_constructor.ir.reading import NAME, Findings, describe
 
 
 def read_value(value: Any, path: str, findings: Findings) -> Any:
@@ -14,10 +14,12 @@ def read_value(value: Any, path: str, findings: Findings) -> Any:
     if isinstance(value, str):
         return _read_text(value, path, findings)
     if isinstance(value, Mapping):
-        return {key: read_value(item, join(path, key), findings) for key, item in value.items()}
+        return {
+            _literal(key, path, findings): read_value(item, join(path, key), findings) for key, item in value.items()
+        }
     if isinstance(value, (list, tuple)):
         return [read_value(item, join(path, index), findings) for index, item in enumerate(value)]
-    return value
+    return _literal(value, path, findings)
 
 
 def read_arguments(fields: Mapping[str, Any], path: str, findings: Findings) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -27,6 +29,13 @@ def read_arguments(fields: Mapping[str, Any], path: str, findings: Findings) -> 
     for name in kwargs:
         findings.name(name, f"{path}.kwargs", "the name of an argument")
     return tuple(read_value(args, f"{path}.args", findings)), read_value(kwargs, f"{path}.kwargs", findings)
+
+
+def _literal(value: Any, path: str, findings: Findings) -> Any:
+    # Literals become part of the text of `forward`: only what is written there as in YAML may pass.
+    if value is not None and type(value) not in (bool, int, float, str):
+        findings.add(path, "wrong-type", f"an argument is text, a number, a boolean or null, not {describe(value)}")
+    return value
 
 
 def _read_text(text: str, path: str, findings: Findings) -> Any:
