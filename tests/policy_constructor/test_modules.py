@@ -55,7 +55,7 @@ def test_an_operation_is_a_function_with_a_name(own_registry, tmp_path, monkeypa
     monkeypatch.syspath_prepend(tmp_path)
     own_registry.register_op("local.half", "operations_of_mine:half")
     steps = [{"call": "op:local.half", "args": ["$x"], "out": "y"}]
-    with pytest.raises(ComponentError, match="op.local.half must be a function with a name, and it is a partial"):
+    with pytest.raises(ComponentError, match=r"op\.local\.half must be a function with a name, and it is a partial"):
         graph({"inputs": ["x"], "steps": steps, "outputs": ["$y"]}, registry=own_registry)
 
 
