@@ -71,8 +71,8 @@ def test_the_configuration_is_sound(swing_up: Path) -> None:
 
 
 def test_a_wrong_argument_of_an_example_is_found(swing_up: Path) -> None:
-    (problem,) = check_config(swing_up, ["+loss.padd=x"]).problems
-    assert (problem.config_path, problem.suggestion) == ("loss.padd", "pad")
+    (problem,) = check_config(swing_up, ["+loss.mask_pth=x"]).problems
+    assert (problem.config_path, problem.suggestion) == ("loss.mask_pth", "mask_path")
 
 
 def test_the_configuration_trains(swing_up: Path) -> None:

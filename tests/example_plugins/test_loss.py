@@ -28,6 +28,6 @@ def test_padding_does_not_count() -> None:
     outputs, targets = torch.randn(2, 2, 5, 3)
     pad = torch.tensor([[False] * 5, [False] * 2 + [True] * 3])
     real = torch.cat([(outputs - targets)[0], (outputs - targets)[1, :2]])
-    result = LogCosh(pad="pad")(outputs=outputs, targets=targets, batch={"pad": pad}, stage="train")
+    result = LogCosh(mask_path="pad")(outputs=outputs, targets=targets, batch={"pad": pad}, stage="train")
     torch.testing.assert_close(result.loss, torch.log(torch.cosh(real)).mean())
     assert not torch.allclose(result.loss, LogCosh()(outputs=outputs, targets=targets, batch={}, stage="train").loss)

@@ -26,7 +26,7 @@ def models() -> dict[str, nn.Module]:
 
 
 def algorithm_for(models: dict[str, nn.Module], **options: Any) -> TD3BC:
-    algorithm = TD3BC(max_action=MAX_ACTION, **options)
+    algorithm = TD3BC(**options)
     algorithm.setup(models=models, modules=models)
     return algorithm
 
@@ -117,7 +117,15 @@ def test_updates_follow_the_papers_equations(models: Any, step_for: Any, transit
 
 
 @pytest.mark.parametrize(
-    "change", [{"alpha": 2.0}, {"policy_delay": 1}, {"policy_noise": 0.1}, {"tau": 0.01}, {"discount": 0.9}]
+    "change",
+    [
+        {"alpha": 2.0},
+        {"policy_delay": 1},
+        {"policy_noise": 0.1},
+        {"tau": 0.01},
+        {"discount": 0.9},
+        {"max_action": 0.1},
+    ],
 )
 def test_any_other_constant_leaves_the_papers_path(
     change: dict[str, float], models: Any, step_for: Any, transitions: Any

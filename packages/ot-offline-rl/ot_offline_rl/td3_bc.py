@@ -30,7 +30,8 @@ class TD3BC:
     `terminated (B,)`; `fields` says where they are if elsewhere: `{observation: observations.state}`. Only `terminated`
     ends a return: the value of an episode that was cut off (`truncated`) goes on.
 
-    `policy_noise` and `noise_clip` are fractions of `max_action`. Raises `ComponentError` if a model component is
+    `policy_noise` and `noise_clip` are fractions of `max_action`, which is the actor's unless given, and 1 where the
+    actor has none. Raises `ComponentError` if a model component is
     missing, or the critic's output is not `(2, B)`. Source: Fujimoto & Gu 2021; its values are the defaults.
     """
 
@@ -43,12 +44,11 @@ class TD3BC:
         noise_clip: float = 0.5,
         policy_delay: int = 2,
         alpha: float = 2.5,
-        max_action: float = 1.0,
+        max_action: float | None = None,
         fields: Mapping[str, str] | None = None,
     ) -> None:
-        self.discount, self.tau = discount, tau
-        self.policy_noise, self.noise_clip = policy_noise * max_action, noise_clip * max_action
-        self.policy_delay, self.alpha, self.max_action = policy_delay, alpha, max_action
+        self.discount, self.tau, self.policy_delay, self.alpha = discount, tau, policy_delay, alpha
+        self.policy_noise, self.noise_clip, self.max_action = policy_noise, noise_clip, max_action
         self.fields = {name: name for name in FIELDS} | dict(fields or {})
         if len(self.fields) > len(FIELDS):
             unknown = ", ".join(self.fields.keys() - set(FIELDS))
@@ -63,6 +63,7 @@ class TD3BC:
             raise ComponentError(f"algo.td3_bc needs {wanted} under model.components, which has {has}")
         self.actor, self.critic = models["actor"], models["critic"]
         self.modules = modules
+        self.limit = self.max_action or float(getattr(modules["actor"], "max_action", 1.0))
         self.targets = TargetNetworks({"actor": modules["actor"], "critic": modules["critic"]})
 
     def materialize(self, *, batch: Any, models: Mapping[str, nn.Module]) -> None:
@@ -74,7 +75,8 @@ class TD3BC:
         observation, action, reward, next_observation, terminated = self._transitions(batch)
         with torch.no_grad():
             noise = (torch.randn_like(action) * self.policy_noise).clamp(-self.noise_clip, self.noise_clip)
-            next_action = (self.targets["actor"](next_observation) + noise).clamp(-self.max_action, self.max_action)
+            next_action = self.targets["actor"](next_observation) + self.limit * noise
+            next_action = next_action.clamp(-self.limit, self.limit)
             next_value = self.targets["critic"](next_observation, next_action).amin(dim=0)
             target = reward + self.discount * (1 - terminated) * next_value
         values = self._values(observation, action)
