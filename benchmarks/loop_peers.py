@@ -1,7 +1,7 @@
 """One training loop in every framework, over the same batches: what `loop_overhead.py` times.
 
-Each contender trains the 32-64-16 MLP with fused AdamW for `steps` steps of `BATCH` rows, reads the loss every `LOG_EVERY` steps,
-and returns the process CPU seconds that its loop took, without what was built before it.
+Each contender trains the 32-64-16 MLP with fused AdamW for `steps` steps of `BATCH` rows, reads the loss every
+`LOG_EVERY` steps, and returns the process CPU seconds that its loop took, without what was built before it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Offline Trainer: composes and runs the training of policies from logged data, as a YAML file says.
 
-Every name below is imported when it is first used, so that `import offline_trainer_core` costs nothing and loads no torch.
+Every name below is imported when it is first used: `import offline_trainer_core` costs nothing and loads no torch.
 """
 
 import sys

@@ -58,19 +58,19 @@ def _all_are_folders() -> bool:
     from importlib.machinery import PathFinder
 
     finders = [finder for finder in sys.meta_path if hasattr(finder, "find_distributions")]
-    return finders == [PathFinder] and not any(os.path.isfile(path) for path in sys.path)  # noqa: PTH113 - start-up
+    return finders == [PathFinder] and not any(os.path.isfile(path) for path in sys.path)
 
 
 def _commands_in(folder: str) -> Iterator[tuple[str, str]]:
     try:
-        names = os.listdir(folder)  # noqa: PTH208 - pathlib costs more than the whole scan
+        names = os.listdir(folder)  # pathlib would cost more than the whole scan
     except OSError:
         return
     for name in names:
         if not name.endswith((".dist-info", ".egg-info")):
             continue
         try:
-            with open(f"{folder}/{name}/entry_points.txt", encoding="utf-8") as file:  # noqa: PTH123
+            with open(f"{folder}/{name}/entry_points.txt", encoding="utf-8") as file:
                 text = file.read()
         except (OSError, UnicodeDecodeError):
             continue

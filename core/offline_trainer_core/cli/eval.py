@@ -33,7 +33,7 @@ def command(run: str, overrides: tuple[str, ...], checkpoint: str, episodes: int
     if as_json:
         click.echo(json.dumps(dict(scores), indent=2))
     else:
-        print_table(["score", "value"], ((name, f"{value:.4g}") for name, value in scores.items()), fold="score")
+        print_table(["score", "value"], ((name, f"{value:.4g}") for name, value in scores.items()), fold=0)
 
 
 def _folder_of(configuration: str) -> Path:

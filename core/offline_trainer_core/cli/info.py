@@ -10,7 +10,7 @@ import click
 from offline_trainer_core.catalogue import installed_registry
 from offline_trainer_core.cli.example import example_yaml
 from offline_trainer_core.cli.options import traceback_option
-from offline_trainer_core.cli.screen import print_table, print_yaml
+from offline_trainer_core.cli.screen import print_table, print_text, print_yaml
 from offline_trainer_core.signature import read_signature
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ def _describe(entry: Entry) -> None:
     signature = read_signature(entry.reference)
     click.secho(signature.text(entry.key) if signature else entry.key, bold=True)
     if signature and signature.doc:
-        click.echo(f"\n{inspect.cleandoc(signature.doc)}")
+        click.echo()
+        print_text(inspect.cleandoc(signature.doc))
     click.echo(f"\nfrom    {entry.label}\ntarget  {entry.reference}")
     if signature is None:
         click.echo("The source does not tell its arguments; `ot check --deep` imports it and sees them.")
@@ -48,7 +49,7 @@ def _describe(entry: Entry) -> None:
         click.echo(f"source  {signature.file}:{signature.line}")
     if signature.parameters:
         _section("arguments")
-        print_table(["name", "type", "default"], map(_row, signature.parameters), fold="type")
+        print_table(["name", "type", "default"], map(_row, signature.parameters), fold=1)
     example = example_yaml(entry.key, signature)
     if example:
         _section("example")

@@ -32,8 +32,10 @@ def command(as_json: bool) -> None:
         broken = [{"distribution": broken.name, "reason": broken.reason} for broken in registry.broken]
         click.echo(json.dumps({"packages": packages, "broken": broken}, indent=2))
         return
-    headers = ["package", "version", "components", "hooks", "commands"]
-    print_table(headers, ([_cell(package[name]) for name in headers] for package in packages), fold="components")
+    for package in packages:
+        click.secho(f"{package['package']} {package['version']}", bold=True)
+        provided = [(name, _in_words(package[name])) for name in ("components", "hooks", "commands")]
+        print_table((), [("", name, words) for name, words in provided if words], fold=2)
     print_broken(registry.broken)
 
 
@@ -54,7 +56,7 @@ def _packages(registry: Registry) -> list[dict[str, object]]:
     ]
 
 
-def _cell(value: object) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{count} {kind}" for kind, count in value.items())
-    return ", ".join(value) if isinstance(value, list) else str(value)
+def _in_words(provided: object) -> str:
+    if isinstance(provided, dict):
+        return ", ".join(f"{count} {kind}" for kind, count in provided.items())
+    return ", ".join(provided) if isinstance(provided, list) else str(provided)

@@ -31,7 +31,7 @@ def print_header(run: RunInfo, report: CheckReport) -> None:
     click.echo(
         f"{click.style(run.name, bold=True)}: {run.device}, {run.precision}, {processes}, seed {run.seed}{resumed}"
     )
-    print_table(["part", "components", "from"], _parts(report.plan), fold="components")
+    print_table(["part", "components", "from"], _parts(report.plan), fold=1)
     click.echo(f"run folder: {run.dir}\n")
 
 
@@ -78,7 +78,7 @@ def _short(path: Path) -> str:
 def print_rehearsal(seen: Rehearsal) -> None:
     """Print what one batch showed: keys, shapes and dtypes at each hop, parameters, memory, the first losses."""
     rows = [("" if number else hop.name, *row) for hop in seen.hops for number, row in enumerate(hop.rows)]
-    print_table(["hop", "key", "shape", "dtype"], rows, fold="key")
+    print_table(["hop", "key", "shape", "dtype"], rows, fold=1)
     click.echo()
     for name, (total, trained) in seen.parameters.items():
         click.echo(f"{name:16}{total:,} parameters, {trained:,} trained")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from offline_trainer_core.catalogue import BrokenDistribution
     from offline_trainer_core.errors import Problem
 
-__all__ = ["print_broken", "print_problems", "print_table", "print_yaml"]
+__all__ = ["print_broken", "print_problems", "print_table", "print_text", "print_yaml"]
 
 _COLOURS = {"error": "red", "warning": "yellow"}
 
@@ -50,9 +50,9 @@ def _coloured(problem: Problem) -> str:
     return "\n".join(lines)
 
 
-def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, fold: str) -> None:
-    """Print `rows` under `headers`; on a terminal the column `fold` is broken into lines, the others stay whole."""
-    table = [tuple(headers), *map(tuple, rows)]
+def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, fold: int) -> None:
+    """Print `rows` under `headers`, if there are any; on a terminal the column number `fold` is broken into lines."""
+    table = [tuple(row) for row in ([headers, *rows] if headers else rows)]
     if not sys.stdout.isatty():
         widths = [max(len(cell) for cell in column) for column in zip(*table, strict=True)]
         for row in table:
@@ -60,12 +60,20 @@ def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, fold: 
         return
     from rich.table import Table
 
-    drawn = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
-    for header in headers:
-        drawn.add_column(header, overflow="fold", no_wrap=header != fold)
-    for row in table[1:]:
+    drawn = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0), show_header=bool(headers))
+    for number, header in enumerate(table[0]):
+        drawn.add_column(header, overflow="fold", no_wrap=number != fold)
+    for row in table[len(headers) > 0 :]:
         drawn.add_row(*row)
     _terminal().print(drawn)
+
+
+def print_text(text: str) -> None:
+    """Print paragraphs, on a terminal broken between words."""
+    if sys.stdout.isatty():
+        _terminal().print(text)
+    else:
+        click.echo(text)
 
 
 def print_yaml(text: str) -> None:
