@@ -31,7 +31,7 @@ class RecordLogger:
     """
 
     def open(self, run: RunInfo, resume_step: int | None) -> None:
-        """Open the file; lines after `resume_step`, which the resumed run logs again, are dropped, or all if it is None."""
+        """Open the file. Lines after `resume_step`, which the resumed run logs again, are dropped; None drops all."""
         self._folder = run.dir
         self._path = run.dir / "metrics.jsonl"
         self._step = resume_step or 0
