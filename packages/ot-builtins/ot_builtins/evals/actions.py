@@ -19,14 +19,15 @@ def plan_of(output: Tensor, space: Any, envs: int, horizon: int | None) -> np.nd
     kept (all without one). Raises `ComponentError` where it has another shape or is not finite.
     """
     actions = output.detach().cpu().numpy()
-    if actions.shape == (envs, *space.shape):
+    single = actions.shape == (envs, *space.shape)
+    if single:
         actions = actions[:, None]
     if actions.ndim != 2 + len(space.shape) or (actions.shape[0], *actions.shape[2:]) != (envs, *space.shape):
         raise ComponentError(
             f"the policy's actions have shape {tuple(output.shape)}; for {envs} environments whose actions have shape "
             f"{space.shape} it must be {(envs, *space.shape)}, or {(envs, 'T', *space.shape)} for chunks of T"
         )
-    if horizon is not None and horizon > actions.shape[1]:
+    if horizon is not None and not single and horizon > actions.shape[1]:
         raise ComponentError(f"action_horizon is {horizon}, and the policy predicts {actions.shape[1]} steps")
     if not np.isfinite(actions).all():
         raise ComponentError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from ot_builtins.evals.video import Film
 
 __all__ = ["REDUCTIONS", "Episode", "Measures"]
 
-REDUCTIONS = {
+REDUCTIONS: dict[str, Callable[[list[float]], float]] = {
     "max": max,
     "min": min,
     "mean": lambda values: sum(values) / len(values),

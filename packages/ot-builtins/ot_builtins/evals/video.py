@@ -22,6 +22,7 @@ class Film:
         self._container = av.open(str(path), "w")
         self._stream: Any = self._container.add_stream("libx264", rate=fps)
         self._stream.pix_fmt = "yuv420p"
+        self._stream.options = {"preset": "veryfast"}
         self._sized = False
 
     def add(self, frame: np.ndarray) -> None:
