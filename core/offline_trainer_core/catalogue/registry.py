@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 from offline_trainer_core.catalogue.entry import Entry, SignaturePolicy, normalized
@@ -51,11 +50,16 @@ class Registry:
         found = self.candidates(key)
         if not found:
             raise ComponentError(self._unknown(key))
-        if len(found) > 1:
-            offers = " and ".join(entry.label for entry in found)
-            decide = " or ".join(f"{key}@{entry.distribution}" for entry in found)
-            raise ComponentError(f"'{key}' is offered by {offers}\n  to mend it: write {decide}")
-        return found[0]
+        return _only(found, key)
+
+    def plugin(self, name: str) -> Any:
+        """Return the hook plugin called `name`, imported; a class is constructed. Raises `ComponentError`."""
+        found = self.plugin_candidates(name)
+        if not found:
+            installed = ", ".join(sorted(entry.key for entry in self.plugins)) or "none"
+            raise ComponentError(f"no hook plugin '{name}' is installed; there are: {installed}")
+        target = _only(found, name).load()
+        return target() if isinstance(target, type) else target
 
     def reader(self, entry: Entry) -> Entry | None:
         """Return the static reader that the distribution of a frontend's entry advertises for it, or None."""
@@ -113,16 +117,12 @@ class Registry:
         return self.keys()
 
     def with_local(self, entries: Iterable[Entry]) -> Registry:
-        """Return a registry that also knows `entries`, read from local code; what is registered already stays."""
+        """Return a registry that also knows `entries` of local code; what is registered already stays."""
         known = self.entries()
         registered = {entry.key for entry in known if entry.origin == "registered"}
-        local = [replace(entry, origin="local") for entry in entries if entry.key not in registered]
+        local = [entry for entry in entries if entry.key not in registered]
         return Registry(
-            [*known, *local],
-            broken=self.broken,
-            plugins=self.plugins,
-            readers=self.readers,
-            notes=self.notes,
+            [*known, *local], broken=self.broken, plugins=self.plugins, readers=self.readers, notes=self.notes
         )
 
     def _unknown(self, key: str) -> str:
@@ -132,6 +132,14 @@ class Registry:
         known = ", ".join(self.keys(kind)) or "none"
         lines = [f"no component '{key}' is installed{hint}", f"  of this kind there are: {known}"]
         return "\n".join([*lines, *(f"  {explanation}" for explanation in self.explanations())])
+
+
+def _only(found: tuple[Entry, ...], key: str) -> Entry:
+    if len(found) > 1:
+        offers = " and ".join(entry.label for entry in found)
+        decide = " or ".join(f"{key}@{entry.distribution}" for entry in found)
+        raise ComponentError(f"'{key}' is offered by {offers}\n  to mend it: write {decide}")
+    return found[0]
 
 
 def _of_distribution(entries: Iterable[Entry], key: str) -> tuple[Entry, ...]:

@@ -1,0 +1,153 @@
+"""Layer 4: what must hold between the sections of a configuration."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from offline_trainer_core.catalogue import closest
+from offline_trainer_core.config import MappingNode, join_path
+from offline_trainer_core.errors import Problem
+from offline_trainer_core.plan.document import Document, Mention, is_spec
+from offline_trainer_core.plan.names import Names
+
+__all__ = ["CROSS_CHECKS", "cross_check"]
+
+DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
+
+
+def cross_check(document: Document, names: Names) -> Iterator[Problem]:
+    """Yield everything that does not go together."""
+    for check in CROSS_CHECKS:
+        yield from check(document, names)
+
+
+def required_sections(document: Document, names: Names) -> Iterator[Problem]:
+    """`io`, `loss` and `optimizer` are needed where no algorithm is given, `data` by the default trainer."""
+    sections = document.config.root.items
+    supervised = "algorithm" not in sections or document.config.plain("algorithm") is None
+    trainer = next((mention.key for mention, _ in names.resolved if mention.place == "trainer"), "trainer.default")
+    needed = [("data", "trainer.default trains on it")] if trainer == "trainer.default" else []
+    if supervised:
+        needed += [(key, "it is needed where no algorithm is named") for key in ("io", "loss", "optimizer")]
+    for key, why in needed:
+        if document.config.plain(key) is None:
+            message = f"the section '{key}' is missing: {why}"
+            yield document.problem("missing-section", message, key, fix=f"add {key}: {{_type_: ...}}")
+
+
+def device(document: Document, names: Names) -> Iterator[Problem]:
+    """The device is one that can be named, and `fp16-mixed` needs a GPU."""
+    name = document.config.plain("run.device")
+    if not isinstance(name, str):
+        return
+    if not DEVICE.fullmatch(name):
+        allowed = "auto, cpu, cuda, cuda:N"
+        meant = closest(name, ["auto", "cpu", "cuda"])
+        yield document.problem(
+            "wrong-device", f"there is no device '{name}'", "run.device", suggestion=meant, allowed=allowed
+        )
+    elif name == "cpu" and document.config.plain("run.precision") == "fp16-mixed":
+        message = "fp16-mixed needs cuda, and run.device is cpu"
+        yield document.problem(
+            "precision-device", message, "run.precision", fix="precision: bf16-mixed, or device: cuda"
+        )
+
+
+def monitored_intervals(document: Document, names: Names) -> Iterator[Problem]:
+    """A scheduler that steps on a metric says which."""
+    for mention, entry in names.resolved:
+        _, kwargs, paths = mention.arguments()
+        if entry.kind == "sched_factory" and kwargs.get("interval") == "metric" and not kwargs.get("monitor"):
+            message = "'interval: metric' needs 'monitor': the metric to step on"
+            yield mention.document.problem("missing-monitor", message, paths["interval"], fix="monitor: val/loss")
+
+
+def model_inputs(document: Document, names: Names) -> Iterator[Problem]:
+    """`io.mapping` gives the model what it is called with, where that is known."""
+    found = [
+        (mention, entry) for mention, entry in names.resolved if mention.place == "io" and entry.key == "io.mapping"
+    ]
+    inputs = _only_model_inputs(document, names)
+    for mention, _ in found if inputs is not None else ():
+        yield from _fit_inputs(mention, inputs or ())
+
+
+def _only_model_inputs(document: Document, names: Names) -> tuple[str, ...] | None:
+    """Return the inputs of the model, if there is one model and a reader knows them."""
+    components = document.config.plain("model.components")
+    models = list(components) if isinstance(components, dict) else ["model"]
+    return next(iter(names.inputs.values())) if len(models) == 1 and len(names.inputs) == 1 else None
+
+
+def _fit_inputs(mention: Mention, inputs: tuple[str, ...]) -> Iterator[Problem]:
+    _, kwargs, paths = mention.arguments()
+    named, positional = kwargs.get("model_kwargs") or {}, kwargs.get("model_args") or []
+    if not isinstance(named, dict) or not isinstance(positional, list):
+        return
+    note = (f"the model's inputs: {', '.join(inputs)}",)
+    by_name = inputs[len(positional) :]
+    for name in named:
+        if name not in by_name:
+            message, place = f"'{name}' is not an input of the model", join_path(paths["model_kwargs"], name)
+            meant = closest(name, by_name)
+            problem = mention.document.problem(
+                "model-inputs", message, place, at_key=True, suggestion=meant, notes=note
+            )
+            yield problem
+    missing = [name for name in by_name if name not in named]
+    if missing and not set(named) - set(by_name):
+        message = f"io gives the model no {' and no '.join(repr(name) for name in missing)}"
+        place = paths.get("model_kwargs", mention.path)
+        yield mention.document.problem(
+            "model-inputs", message, place, notes=note, fix=f"model_kwargs: {{{missing[0]}: ...}}"
+        )
+
+
+def optimizer_names(document: Document, names: Names) -> Iterator[Problem]:
+    """A mapping of optimizers has the names of model components that are not frozen."""
+    components = document.config.plain("model.components")
+    models = list(components) if isinstance(components, dict) else ["model"]
+    for name in _names_of(document, "optimizer") or ():
+        place = join_path("optimizer", name)
+        if name not in models:
+            yield _no_such(document, place, name, models, "model component")
+        elif document.config.plain(f"{join_path('model.components', name)}.freeze") is True:
+            message = f"the model component '{name}' is frozen, so there is nothing to optimize"
+            yield document.problem("frozen-optimizer", message, place, at_key=True)
+
+
+def scheduler_names(document: Document, names: Names) -> Iterator[Problem]:
+    """A mapping of schedulers has the names of optimizers."""
+    schedulers, optimizers = _names_of(document, "scheduler"), _names_of(document, "optimizer")
+    if schedulers is None or document.config.find("optimizer") is None:
+        return
+    if optimizers is None:
+        message = "'scheduler' has names, and 'optimizer' is one spec"
+        yield document.problem("scheduler-names", message, "scheduler", at_key=True)
+        return
+    for name in schedulers:
+        if name not in optimizers:
+            yield _no_such(document, join_path("scheduler", name), name, optimizers, "optimizer")
+
+
+def _names_of(document: Document, section: str) -> list[str] | None:
+    """Return the names of a section that maps names to specs, or None if it does not."""
+    node = document.config.find(section)
+    if not isinstance(node, MappingNode) or is_spec(node):
+        return None
+    return list(node.items) if any(is_spec(item) for item in node.items.values()) else None
+
+
+def _no_such(document: Document, place: str, name: str, known: list[str], what: str) -> Problem:
+    return document.problem(
+        f"unknown-{what.replace(' ', '-')}",
+        f"there is no {what} '{name}'",
+        place,
+        at_key=True,
+        suggestion=closest(name, known),
+        allowed=", ".join(known),
+    )
+
+
+CROSS_CHECKS = (required_sections, device, monitored_intervals, model_inputs, optimizer_names, scheduler_names)

@@ -1,0 +1,86 @@
+"""A configuration, or a model file that it names: where problems are placed, and where names are found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from offline_trainer_core.config import Config, MappingNode, Node, ScalarNode, join_path, to_plain
+from offline_trainer_core.errors import Problem
+
+__all__ = ["RESERVED", "Document", "Mention", "is_spec", "text_of"]
+
+RESERVED = ("_type_", "_target_", "_args_", "_kwargs_")
+
+
+@dataclass(frozen=True)
+class Document:
+    """A resolved text. `prefix` is the path of the node that names it, empty for the experiment itself."""
+
+    config: Config
+    prefix: str = ""
+
+    def place(self, path: str) -> str:
+        """Return `path` as the plan spells it."""
+        return ".".join(part for part in (self.prefix, path) if part)
+
+    def problem(self, code: str, message: str, path: str, **rest: Any) -> Problem:
+        """Return a problem at `path` of this text."""
+        return replace(self.config.problem(code, message, path, **rest), config_path=self.place(path))
+
+
+@dataclass(frozen=True)
+class Mention:
+    """A place where a text names a component. `kinds` are those that may stand there; empty: any."""
+
+    document: Document
+    path: str
+    key: str
+    kinds: tuple[str, ...] = ()
+    caret: str = ""
+    """The path of the name itself."""
+    spec: MappingNode | None = None
+    """The mapping whose other keys are arguments."""
+    prefix: str = ""
+    """What the author may leave out: `optim_cls.` where `type: AdamW` stands."""
+    implied: bool = False
+    ignored: tuple[str, ...] = ()
+    """Keys of the mapping that are no arguments."""
+    factory: Mention | None = None
+    """The optimizer or scheduler factory that passes its `args` and `kwargs` on to this class."""
+
+    @property
+    def place(self) -> str:
+        """The path of the component as the plan spells it."""
+        return self.document.place(self.path)
+
+    def problem(self, code: str, message: str, **rest: Any) -> Problem:
+        """Return a problem under the name of the component."""
+        return self.document.problem(code, message, self.caret or self.path, **rest)
+
+    def arguments(self) -> tuple[list[Any], dict[str, Any], Mapping[str, str]]:
+        """Return positional and keyword arguments as plain values, and the path of each keyword argument."""
+        if self.spec is None:
+            return [], {}, {}
+        nodes: dict[str, Node] = {}
+        paths: dict[str, str] = {}
+        for key, node in self.spec.items.items():
+            if key not in RESERVED and key not in self.ignored:
+                nodes[key], paths[key] = node, join_path(self.path, key)
+        collected = self.spec.get("_kwargs_")
+        for key, node in collected.items.items() if isinstance(collected, MappingNode) else ():
+            nodes[key], paths[key] = node, join_path(join_path(self.path, "_kwargs_"), key)
+        positional = self.spec.get("_args_")
+        args = to_plain(positional) if positional is not None else []
+        return args if isinstance(args, list) else [], {key: to_plain(node) for key, node in nodes.items()}, paths
+
+
+def is_spec(node: Node | None) -> bool:
+    """Whether `node` is a mapping that becomes an object."""
+    return isinstance(node, MappingNode) and ("_type_" in node.items or "_target_" in node.items)
+
+
+def text_of(node: Node | None) -> str | None:
+    """Return the string that `node` holds, or None."""
+    return node.value if isinstance(node, ScalarNode) and isinstance(node.value, str) else None

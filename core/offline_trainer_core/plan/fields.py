@@ -1,0 +1,65 @@
+"""Checks mappings of plain values against a table of fields."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from offline_trainer_core.catalogue import closest
+from offline_trainer_core.config import MappingNode, join_path, to_plain
+from offline_trainer_core.errors import Problem
+from offline_trainer_core.plan.document import Document
+from offline_trainer_core.signature import check_type, choices
+
+__all__ = ["check_fields", "check_value", "in_words", "unknown_key"]
+
+
+def check_fields(
+    document: Document, path: str, table: Mapping[str, str], required: Iterable[str] = (), known: Iterable[str] = ()
+) -> Iterator[Problem]:
+    """Yield what is wrong with the mapping at `path`; `table` gives the type of every field, `known` further keys."""
+    node = document.config.find(path)
+    if not isinstance(node, MappingNode):
+        yield document.problem("wrong-type", f"'{path}' must be a mapping", path, allowed=", ".join(table))
+        return
+    for key in node.items:
+        if key in table:
+            yield from check_value(document, join_path(path, key), table[key])
+        elif key not in known:
+            yield unknown_key(document, path, key, (*known, *table))
+    for key in required:
+        if key not in node.items:
+            yield document.problem("missing-key", f"'{path}' needs '{key}'", path, fix=f"add {key}: ... under {path}")
+
+
+def check_value(document: Document, path: str, annotation: str) -> Iterator[Problem]:
+    """Yield a problem if the value at `path` is not of the type `annotation`."""
+    node = document.config.find(path)
+    value = to_plain(node) if node is not None else None
+    expected = check_type(annotation, "", value) if annotation else None
+    if expected is not None:
+        meant = closest(value, choices(annotation)) if isinstance(value, str) else None
+        message = f"'{path}' takes {expected}, not {in_words(value)}"
+        yield document.problem("wrong-type", message, path, suggestion=meant, allowed=expected)
+
+
+def unknown_key(document: Document, path: str, key: str, known: Iterable[str]) -> Problem:
+    """Return the problem of a key that may not stand in the mapping at `path`."""
+    allowed = list(known)
+    where = f"'{path}'" if path else "the top level"
+    return document.problem(
+        "unknown-key",
+        f"'{key}' is not a key of {where}",
+        join_path(path, key),
+        at_key=True,
+        suggestion=closest(key, allowed),
+        allowed=", ".join(allowed),
+    )
+
+
+def in_words(value: object) -> str:
+    """Return a value as messages name it."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, (dict, list)):
+        return "a mapping" if isinstance(value, dict) else "a list" if len(str(value)) > 60 else f"the list {value}"
+    return f"the string '{value}'" if isinstance(value, str) else f"the number {value}"

@@ -1,0 +1,29 @@
+"""The signature of an entry, however it can be had without importing anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from offline_trainer_core.catalogue import Entry
+from offline_trainer_core.signature import Signature, read_signature, signature_of
+
+__all__ = ["component_signature", "signature_note"]
+
+
+def component_signature(entry: Entry, folders: Iterable[str]) -> Signature | None:
+    """Return what the component takes, or None where its source cannot tell. `folders`: where local modules are."""
+    if entry.live is not None:
+        return signature_of(entry.live)
+    return read_signature(entry.reference, folders if entry.origin == "local" else ())
+
+
+def signature_note(entry: Entry, signature: Signature) -> str:
+    """Return the call and its place as a note: `model.mlp(dims, hidden=256)   ot_builtins/models.py:31`."""
+    place = ""
+    if signature.file:
+        parts = Path(signature.file).parts
+        package = entry.reference.partition(":")[0].partition(".")[0]
+        start = len(parts) - 1 - parts[::-1].index(package) if package in parts else len(parts) - 1
+        place = f"   {Path(*parts[start:]).as_posix()}:{signature.line}"
+    return f"{signature.text(entry.key)}{place}"

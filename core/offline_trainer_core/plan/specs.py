@@ -1,0 +1,127 @@
+"""Finds the specs of a text, at any depth, and checks the keys that the language reserves."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from offline_trainer_core.config import MappingNode, Node, ScalarNode, SequenceNode, join_path
+from offline_trainer_core.errors import Problem
+from offline_trainer_core.plan.document import RESERVED, Document, Mention, is_spec, text_of
+
+__all__ = ["TARGET", "SpecWalk"]
+
+TARGET = "_target_."
+"""What the keys of components that `_target_` names begin with."""
+RESERVED_FORM = re.compile(r"_[A-Za-z0-9]+(_[A-Za-z0-9]+)*_")
+# The arguments of the optimizer or scheduler class pass through the factory as they are.
+DATA = {"optim_factory": ("args", "kwargs"), "sched_factory": ("args", "kwargs")}
+
+
+@dataclass
+class SpecWalk:
+    """Collects the components that specs name, and what is wrong with the form of specs."""
+
+    strict: bool = True
+    mentions: list[Mention] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+    def slot(
+        self, document: Document, node: Node, path: str, kinds: tuple[str, ...], ignored: tuple[str, ...] = ()
+    ) -> None:
+        """Take the spec that must stand at `path`, and those inside it. Its `ignored` keys are no arguments."""
+        if is_spec(node):
+            self._walk(document, node, path, kinds, ignored)
+            return
+        name = text_of(node)
+        fix = (
+            f"{path.rpartition('.')[2]}: {{_type_: {name}}}" if name else f"add _type_: {kinds[0]}.<name> under {path}"
+        )
+        if isinstance(node, MappingNode):
+            message, meant = (
+                f"'{path}' needs '_type_': the component to build",
+                "_type_" if "type" in node.items else None,
+            )
+            self.problems.append(document.problem("missing-type", message, path, suggestion=meant, fix=fix))
+        else:
+            self.problems.append(document.problem("wrong-type", f"'{path}' takes a spec", path, fix=fix))
+
+    def inside(self, document: Document, node: Node, path: str) -> None:
+        """Take all specs at or below `path`."""
+        self._walk(document, node, path)
+
+    def _walk(
+        self,
+        document: Document,
+        node: Node,
+        path: str,
+        kinds: tuple[str, ...] = (),
+        ignored: tuple[str, ...] = (),
+        in_data: bool = False,
+    ) -> None:
+        if isinstance(node, SequenceNode):
+            for index, item in enumerate(node.items):
+                self._walk(document, item, join_path(path, index), in_data=in_data)
+        elif isinstance(node, MappingNode):
+            if is_spec(node):
+                self._take(document, node, path, kinds, ignored, in_data)
+            self.problems += self._reserved(document, node, path)
+            data_keys = DATA.get(kinds[0], ()) if kinds else ()
+            for key, item in node.items.items():
+                self._walk(document, item, join_path(path, key), in_data=in_data or key in data_keys)
+
+    def _take(
+        self,
+        document: Document,
+        node: MappingNode,
+        path: str,
+        kinds: tuple[str, ...],
+        ignored: tuple[str, ...],
+        in_data: bool,
+    ) -> None:
+        if in_data:
+            message = "a spec may not stand here: arguments of an optimizer or scheduler class are plain data"
+            self.problems.append(document.problem("spec-in-data", message, path))
+            return
+        self.problems += _form_problems(document, node, path)
+        reserved = "_type_" if "_type_" in node.items else "_target_"
+        name = text_of(node.get(reserved))
+        if name is not None:
+            key = name if reserved == "_type_" else f"{TARGET}{name}"
+            caret = join_path(path, reserved)
+            self.mentions.append(Mention(document, path, key, kinds, caret, node, ignored=ignored))
+
+    def _reserved(self, document: Document, node: MappingNode, path: str) -> Iterator[Problem]:
+        """Yield the keys of the form `_name_` that the language does not know, or that need a spec around them."""
+        if not self.strict or path.endswith("._kwargs_"):
+            return
+        for key in node.items:
+            if RESERVED_FORM.fullmatch(key) and (key not in RESERVED or not is_spec(node)):
+                message = f"'{key}' is reserved" if key not in RESERVED else f"'{key}' needs '_type_' beside it"
+                allowed = ", ".join(RESERVED)
+                fix = "put it under _kwargs_ if it is an argument, or set settings.strict: false"
+                place = join_path(path, key)
+                yield document.problem("reserved-key", message, place, at_key=True, allowed=allowed, fix=fix)
+
+
+def _form_problems(document: Document, node: MappingNode, path: str) -> Iterator[Problem]:
+    if "_type_" in node.items and "_target_" in node.items:
+        place = join_path(path, "_target_")
+        yield document.problem("conflicting-keys", "a spec has '_type_' or '_target_', not both", place, at_key=True)
+    for key in ("_type_", "_target_"):
+        if key in node.items and text_of(node.get(key)) is None:
+            yield document.problem("wrong-type", f"'{key}' takes the name of a component", join_path(path, key))
+    positional, named = node.get("_args_"), node.get("_kwargs_")
+    if positional is not None and not isinstance(positional, SequenceNode) and not _is_null(positional):
+        yield document.problem("wrong-type", "'_args_' takes a list", join_path(path, "_args_"))
+    if named is not None and not isinstance(named, MappingNode) and not _is_null(named):
+        yield document.problem("wrong-type", "'_kwargs_' takes a mapping", join_path(path, "_kwargs_"))
+    for key in named.items if isinstance(named, MappingNode) else ():
+        if key in node.items and key not in RESERVED:
+            place = join_path(join_path(path, "_kwargs_"), key)
+            yield document.problem("duplicate-argument", f"'{key}' is given twice", place, at_key=True)
+
+
+def _is_null(node: Node) -> bool:
+    return isinstance(node, ScalarNode) and node.value is None
