@@ -9,6 +9,9 @@ HAS_TORCH = find_spec("torch") is not None
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    if HAS_TORCH or collection_path.suffix != ".py":
+    if HAS_TORCH:
         return None
-    return True if IMPORTS_TORCH.search(collection_path.read_text(encoding="utf-8")) else None
+    source = collection_path / "conftest.py" if collection_path.is_dir() else collection_path
+    if source.suffix != ".py" or not source.is_file():
+        return None
+    return True if IMPORTS_TORCH.search(source.read_text(encoding="utf-8")) else None

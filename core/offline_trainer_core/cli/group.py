@@ -78,10 +78,14 @@ class Commands(click.Group):
 def _print_versions(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
     if not asked or ctx.resilient_parsing:
         return
-    from importlib_metadata import version
+    from importlib_metadata import PackageNotFoundError, version
 
+    try:
+        torch = f"torch {version('torch')}"
+    except PackageNotFoundError:
+        torch = "without torch"
     python = ".".join(str(part) for part in sys.version_info[:3])
-    click.echo(f"ot {version('offline-trainer-core')} (Python {python}, torch {version('torch')})")
+    click.echo(f"ot {version('offline-trainer-core')} (Python {python}, {torch})")
     ctx.exit()
 
 
