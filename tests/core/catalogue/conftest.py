@@ -45,7 +45,7 @@ def install(tmp_path: Path) -> Install:
 
 @pytest.fixture
 def python(tmp_path: Path) -> Python:
-    """Return a function that runs code in a fresh interpreter with `tmp_path/site` on its path, and returns `result`."""
+    """Return a function that runs code in a fresh interpreter, `tmp_path/site` on its path, and returns `result`."""
 
     def python(code: str, *, sites: tuple[str, ...] = ("site",), env: Mapping[str, str] | None = None) -> Any:
         script = "\n".join(

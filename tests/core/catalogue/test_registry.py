@@ -82,13 +82,13 @@ def test_local_code_cannot_take_a_key_twice() -> None:
 def test_local_code_beside_an_installed_component_is_a_collision() -> None:
     registry = Registry([Entry("loss.mine", "a:Mine", "ot-a", "1")])
     registry.register_module("loss.mine", Mine)
-    with pytest.raises(ComponentError, match="loss.mine@local or loss.mine@ot-a"):
+    with pytest.raises(ComponentError, match=r"loss\.mine@local or loss\.mine@ot-a"):
         registry.find("loss.mine")
     assert registry.find("loss.mine@local").target is Mine
 
 
 def test_a_key_without_a_kind_is_refused() -> None:
-    with pytest.raises(ComponentError, match="<kind>.<name>"):
+    with pytest.raises(ComponentError, match=r"<kind>\.<name>"):
         Registry().register_module("mine", Mine)
 
 

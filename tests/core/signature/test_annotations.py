@@ -1,0 +1,155 @@
+"""Values are held against annotations; what is not understood is let through."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from offline_trainer_core.signature import check_type, choices
+
+FITS: list[tuple[str, Any]] = [
+    ("int", 3),
+    ("int", True),
+    ("float", 3),
+    ("float", 1e-3),
+    ("float", False),
+    ("bool", False),
+    ("bool", 1),
+    ("str", "x"),
+    ("None", None),
+    ("int | None", None),
+    ("Optional[int]", 3),
+    ("typing.Optional[int]", None),
+    ("Union[str, list[str]]", ["a"]),
+    ("t.Literal['a', 'b']", "a"),
+    ("Literal[1, 2]", 2),
+    ("list[int]", [1, 2]),
+    ("list[int]", []),
+    ("tuple[int, int]", [1, 2]),
+    ("tuple[int, ...]", [1, 2, 3]),
+    ("tuple", [1]),
+    ("Sequence[float]", [1, 2.5]),
+    ("Sequence[str]", "text"),
+    ("set[str]", ["a"]),
+    ("dict[str, int]", {"a": 1}),
+    ("Mapping[str, list[str]]", {"a": ["b"]}),
+    ("Path", "a/b"),
+    ("str | os.PathLike[str]", "a/b"),
+    ("Annotated[int, 'pixels']", 3),
+    ("'int | None'", 3),
+    ("Any", object()),
+    ("Tensor", 3),
+    ("Callable[[int], int]", "x"),
+    ("list[Tensor]", [3]),
+    ("int", {"_type_": "x.y"}),
+    ("list[int]", [{"_type_": "x.y"}]),
+    ("Mode", "anything"),
+    ("not an annotation at all (", 3),
+    ("", 3),
+]
+
+MISFITS: list[tuple[str, Any, str]] = [
+    ("int", 64.0, "int"),
+    ("int", "64", "int"),
+    ("int", None, "int"),
+    ("int", [3], "int"),
+    ("float", "1e-3", "float"),
+    ("bool", "yes", "bool"),
+    ("str", 3, "str"),
+    ("int | None", "x", "int or null"),
+    ("Optional[int]", "x", "int or null"),
+    ("Union[int, list[int]]", ["a"], "int or list[int]"),
+    ("Literal['mean', 'sum']", "avg", "one of 'mean', 'sum'"),
+    ("Literal[1]", True, "one of 1"),
+    ("list[int]", 3, "list[int]"),
+    ("list[int]", [1, "2"], "list[int]"),
+    ("list[str]", "text", "list[str]"),
+    ("tuple[int, int]", [1, 2, 3], "tuple[int, int]"),
+    ("tuple[float, ...]", [1, "x"], "tuple[float, ...]"),
+    ("Sequence[int]", 3, "Sequence[int]"),
+    ("dict[str, int]", [1], "dict[str, int]"),
+    ("dict[str, int]", {"a": "b"}, "dict[str, int]"),
+    ("Mapping[str, str]", "x", "Mapping[str, str]"),
+    ("Path", 3, "Path"),
+    ("list[list[int]]", [[1], ["x"]], "list[list[int]]"),
+]
+
+
+@pytest.mark.parametrize(("annotation", "value"), FITS)
+def test_these_fit(annotation: str, value: Any) -> None:
+    assert check_type(annotation, "", value) is None
+
+
+@pytest.mark.parametrize(("annotation", "value", "expected"), MISFITS)
+def test_these_do_not_fit(annotation: str, value: Any, expected: str) -> None:
+    assert check_type(annotation, "", value) == expected
+
+
+def test_the_default_itself_always_fits() -> None:
+    assert check_type("int", "None", None) is None
+    assert check_type("int", "3", None) == "int"
+
+
+def test_null_may_stand_for_a_lazy_dimension() -> None:
+    assert check_type("int", "", None, null_is_lazy=True) is None
+    assert check_type("list[int]", "", [None, 64], null_is_lazy=True) is None
+    assert check_type("list[int]", "", ["x", 64], null_is_lazy=True) == "list[int]"
+
+
+@pytest.mark.parametrize(
+    ("default", "value", "expected"),
+    [
+        ("0.1", "0.2", "number"),
+        ("3", "1e-3", "number"),
+        ("True", "yes", "bool"),
+        ("0", "same", None),
+        ("0.1", [0.1, 0.2], None),
+        ("None", "0.2", None),
+        ("'cuda'", 0, None),
+        ("True", "path/to/weights", None),
+        ("SOMETHING", "0.2", None),
+    ],
+)
+def test_without_an_annotation_only_certain_slips_are_told(default: str, value: Any, expected: str | None) -> None:
+    assert check_type("", default, value) == expected
+
+
+@pytest.fixture
+def aliases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "alias_origin.py").write_text("from typing import Literal\nStage = Literal['train', 'val']\n")
+    source = (
+        "from pathlib import Path\nfrom collections.abc import Sequence as Many\nfrom alias_origin import Stage\n"
+        "Where = str | Many[int]\nclass Mapping: ...\nfrom typing import TypeVar\n"
+        "T = TypeVar('T')\nPair = tuple[T, T]\n"
+    )
+    (tmp_path / "alias_user.py").write_text(source)
+    return "alias_user"
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "expected"),
+    [
+        ("Where", "x", None),
+        ("Where", [1], None),
+        ("Where", {"a": 1}, None),
+        ("Where", 3, "str or Many[int]"),
+        ("Stage", "train", None),
+        ("Stage", "tran", "one of 'train', 'val'"),
+        ("Stage | None", "tran", "one of 'train', 'val' or null"),
+        ("Mapping", 3, None),
+        ("Path", 3, "Path"),
+        ("Pair[int]", "x", None),
+        ("int", "x", "int"),
+    ],
+)
+def test_names_mean_what_their_module_says(aliases: str, annotation: str, value: Any, expected: str | None) -> None:
+    assert check_type(annotation, "", value, module=aliases) == expected
+
+
+def test_choices_are_found_behind_aliases(aliases: str) -> None:
+    assert choices("Stage | None", module=aliases) == ("train", "val")
+    assert choices("Literal['a', 'b'] | int") == ("a", "b")
+    assert choices("int") == ()
