@@ -1,0 +1,37 @@
+"""Writes a configuration as YAML that resolves to the same tree."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from offline_trainer_core.config.scalars import NUMBER
+from offline_trainer_core.config.tree import MappingNode, ScalarNode, SequenceNode, to_plain
+
+__all__ = ["to_yaml"]
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes strings that this language, or YAML 1.1, would take for something else: others read the files too."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
+_Dumper.add_implicit_resolver("!number", NUMBER, list("+-.0123456789"))
+
+
+def to_yaml(tree: Any) -> str:
+    """Return a resolved node, or plain data, as YAML that resolves to the same data; equal data gives equal text."""
+    plain = to_plain(tree) if isinstance(tree, (ScalarNode, SequenceNode, MappingNode)) else tree
+    text: str = yaml.dump(_escaped(plain), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=2**16)
+    return text
+
+
+def _escaped(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _escaped(below) for key, below in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_escaped(item) for item in value]
+    return value.replace("${", "$${") if isinstance(value, str) else value

@@ -1,0 +1,202 @@
+"""YAML text to located nodes: strict about keys, tags and sizes, and lenient about nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from offline_trainer_core.config.findings import Findings
+from offline_trainer_core.config.limits import MAX_DEPTH, MAX_SCALAR, Extent, excess
+from offline_trainer_core.config.scalars import plain_value
+from offline_trainer_core.config.syntax import PLAIN, TEXT, TooDeepError, compose_text
+from offline_trainer_core.config.tree import MappingNode, Node, Scalar, ScalarNode, SequenceNode
+from offline_trainer_core.errors import Location
+
+__all__ = ["parse_text"]
+
+_TAG_TYPES: dict[str, tuple[type, ...]] = {
+    "tag:yaml.org,2002:null": (type(None),),
+    "tag:yaml.org,2002:bool": (bool,),
+    "tag:yaml.org,2002:int": (int,),
+    "tag:yaml.org,2002:float": (float, int),
+}
+_STR, _SEQ, _MAP = (f"tag:yaml.org,2002:{name}" for name in ("str", "seq", "map"))
+
+
+def parse_text(text: str, file: str, findings: Findings, *, directive: str = "file", column: int = 0) -> Node | None:
+    """Return the document in `text`, or None if it is empty or wrong; what is wrong goes to `findings`.
+
+    `file` names the text in locations. `column` is how many characters of its first line stand before `text`.
+    """
+    try:
+        root = compose_text(text)
+    except TooDeepError as error:
+        place = _location(error.mark, file, column)
+        findings.add("too-deep", f"nested more than {MAX_DEPTH} levels deep", location=place)
+    except yaml.YAMLError as error:
+        _report_syntax(error, file, findings, column)
+    else:
+        if root is not None:
+            return _Reading(file, findings, directive, column).whole(root)
+    return None
+
+
+def _report_syntax(error: yaml.YAMLError, file: str, findings: Findings, column: int) -> None:
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    where = _location(mark, file, column) if mark else Location(file, 1, 1)
+    what = str(getattr(error, "problem", None) or error)
+    context = getattr(error, "context", None)
+    if "another document" in what:
+        fix = "keep one document in a file and compose several files with 'defaults:'"
+        findings.add("multiple-documents", "a second document begins here", location=where, fix=fix)
+        return
+    lines = findings.sources.get(file, "").splitlines()
+    line = lines[where.line - 1] if where.line <= len(lines) else ""
+    fix = ""
+    if "\t" in line[: where.column]:
+        fix = "indent with spaces: YAML does not allow tabs"
+    elif "${" in line[: where.column]:
+        fix = 'quote the expression: "${...}"'
+    message = f"not valid YAML: {what}{f' ({context})' if context else ''}"
+    findings.add("yaml-syntax", message, location=where, fix=fix or None)
+
+
+def _location(mark: Any, file: str, column: int) -> Location:
+    return Location(file, mark.line + 1, mark.column + 1 + (column if mark.line == 0 else 0))
+
+
+class _StopError(Exception):
+    """The text is too large or too deep to go on with; it has been reported."""
+
+
+class _Reading:
+    """Turns PyYAML's nodes into ours. An alias gives the very node of its anchor."""
+
+    def __init__(self, file: str, findings: Findings, directive: str, column: int) -> None:
+        self.file = file
+        self.findings = findings
+        self.directive = directive
+        self.column = column
+        self.extent = Extent()
+        self.nodes: dict[int, Node | None] = {}
+        """By the id of PyYAML's node; None while it is being read."""
+
+    def whole(self, root: yaml.Node) -> Node | None:
+        try:
+            return self.node(root, 0)
+        except _StopError:
+            return None
+
+    def node(self, node: Any, depth: int) -> Node:
+        if type(node) is yaml.ScalarNode:
+            return self.scalar(node)
+        if id(node) in self.nodes:
+            return self.alias(node)
+        self.nodes[id(node)] = None
+        if node.tag not in (PLAIN, _SEQ if type(node) is yaml.SequenceNode else _MAP):
+            self.report_tag(node)
+        location = self.place(node.start_mark)
+        read: Node
+        if type(node) is yaml.SequenceNode:
+            items = tuple([self.node(item, depth + 1) for item in node.value])
+            read = SequenceNode(items, location, self.directive)
+        else:
+            read = self.mapping(node, location, depth)
+        self.nodes[id(node)] = read
+        size, height = self.extent.of(read)
+        if problem := excess(size, depth + height):
+            self.findings.add(*problem, location=location)
+            raise _StopError
+        return read
+
+    def alias(self, node: Any) -> Node:
+        read = self.nodes[id(node)]
+        if read is None:
+            location = self.place(node.start_mark)
+            self.findings.add("cycle", "this value contains an alias of itself", location=location)
+            raise _StopError
+        return read
+
+    def mapping(self, node: Any, location: Location, depth: int) -> MappingNode:
+        items: dict[str, Node] = {}
+        key_locations: dict[str, Location] = {}
+        for key_node, value_node in node.value:
+            key, value = self.key(key_node), self.node(value_node, depth + 1)
+            if key is None:
+                continue
+            place = self.place(key_node.start_mark)
+            if key in items:
+                note = f"first set at {key_locations[key]}"
+                message = f"'{key}' is set twice in one mapping"
+                self.findings.add("duplicate-key", message, location=place, width=_width(key_node), notes=(note,))
+            else:
+                items[key], key_locations[key] = value, place
+        return MappingNode(items, location, key_locations, self.directive)
+
+    def key(self, node: Any) -> str | None:
+        """Return the key that `node` spells, or None after reporting why it is none."""
+        if type(node) is not yaml.ScalarNode:
+            self.report("bad-key", "keys are strings, and this one is a collection", node)
+            return None
+        value = self.scalar(node).value
+        if node.tag == PLAIN and value == "<<":
+            fix = "share values with 'templates:' and '_template_', or files with 'defaults:'"
+            self.report("merge-key", "merge keys ('<<') are not part of this language", node, fix=fix)
+            return None
+        if not isinstance(value, str):
+            quoted = f'quote it: "{node.value}"' if node.value else None
+            self.report("bad-key", f"keys are strings, and '{node.value}' is {_noun(value)}", node, fix=quoted)
+            return None
+        return value
+
+    def scalar(self, node: Any) -> ScalarNode:
+        tag, text = node.tag, node.value
+        value: Scalar = text
+        if tag == PLAIN:
+            value = self.plain(node)
+        elif tag not in (TEXT, _STR):
+            value = self.tagged(node)
+        if len(text) > MAX_SCALAR:
+            self.report("too-large", f"a value of {len(text)} characters; at most {MAX_SCALAR} are read", node)
+        return ScalarNode(value, self.place(node.start_mark), _width(node), self.directive)
+
+    def plain(self, node: Any) -> Scalar:
+        try:
+            return plain_value(node.value)
+        except ValueError as error:
+            self.report("too-large", str(error), node)
+            return 0
+
+    def tagged(self, node: Any) -> Scalar:
+        if node.tag not in _TAG_TYPES:
+            self.report_tag(node)
+            return None
+        value = self.plain(node)
+        if type(value) not in _TAG_TYPES[node.tag]:
+            self.report("bad-tag", f"'{node.value}' is not what its tag {_short(node.tag)} says", node)
+        return float(value) if node.tag.endswith(":float") and isinstance(value, int) else value
+
+    def report_tag(self, node: Any) -> None:
+        allowed = "!!str, !!int, !!float, !!bool, !!null, !!seq, !!map"
+        self.report("unknown-tag", f"the tag {_short(node.tag)} is not allowed here", node, allowed=allowed)
+
+    def report(self, code: str, message: str, node: Any, **rest: Any) -> None:
+        self.findings.add(code, message, location=self.place(node.start_mark), width=_width(node), **rest)
+
+    def place(self, mark: Any) -> Location:
+        line = mark.line
+        return Location(self.file, line + 1, mark.column + 1 + (0 if line else self.column))
+
+
+def _width(node: Any) -> int:
+    start, end = node.start_mark, node.end_mark
+    return max(1, end.column - start.column) if start.line == end.line else 1
+
+
+def _short(tag: str) -> str:
+    return tag.replace("tag:yaml.org,2002:", "!!")
+
+
+def _noun(value: Scalar) -> str:
+    return "null" if value is None else f"a {'boolean' if isinstance(value, bool) else 'number'}"
