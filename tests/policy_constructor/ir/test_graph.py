@@ -152,6 +152,13 @@ def test_a_misspelling_is_reported_once_and_not_again_as_something_unused(place,
     the_problem(changed(place, value))
 
 
+@pytest.mark.parametrize("key", ["call", "name", "args"])
+def test_what_stands_under_a_misspelled_key_is_read_all_the_same(key):
+    node = {key[:-1] if name == key else name: value for name, value in GOOD["nodes"][0].items()}
+    problem = the_problem(changed("nodes/0", node))
+    assert (problem.path, problem.suggestion) == (f"nodes[0].{key[:-1]}", key)
+
+
 def test_a_forward_reference_names_the_node_that_makes_the_value():
     graph = changed("nodes/0/args/1", "$both")
     assert "is made by 'both'" in the_problem(graph).message

@@ -53,15 +53,23 @@ class Findings:
             self.excused.add(name)
 
     def mapping(self, value: Any, path: str, what: str, keys: Sequence[str] | None = None) -> Mapping[str, Any]:
-        """Return `value` if it is a mapping, else an empty one; report keys that are not among `keys`."""
+        """Return `value` if it is a mapping, else an empty one; report keys that are not among `keys`.
+
+        What stands under a misspelled key is read on as if the key were right.
+        """
         if not isinstance(value, Mapping):
             self.add(path, "wrong-type", f"{what} is a mapping, not {describe(value)}")
             return {}
-        for key in value:
-            if keys is not None and key not in keys:
-                message = f"'{key}' is not a key of {what}; there are {', '.join(keys)}"
-                self.add(join(path, str(key)), "unknown-key", message, nearest(str(key), keys))
-        return value
+        if keys is None:
+            return value
+        known = {key: item for key, item in value.items() if key in keys}
+        for key in [key for key in value if key not in known]:
+            meant = nearest(str(key), keys)
+            message = f"'{key}' is not a key of {what}; there are {', '.join(keys)}"
+            self.add(join(path, str(key)), "unknown-key", message, meant)
+            if meant is not None:
+                known.setdefault(meant, value[key])
+        return known
 
     def sequence(self, value: Any, path: str, what: str) -> list[Any]:
         """Return `value` if it is a list, else an empty one."""
