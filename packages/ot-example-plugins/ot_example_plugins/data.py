@@ -97,10 +97,10 @@ class Transitions:
         self.epoch, self.start = epoch, start
 
     def __iter__(self) -> Iterator[dict[str, Tensor]]:
-        size, rank, step = self.data.batch_size, self.data.rank, self.data.world_size
+        size, rank, processes = self.data.batch_size, self.data.rank, self.data.world_size
         generator = torch.Generator().manual_seed((self.data.seed << 32) + self.epoch)
         order = torch.randperm(self.rows, generator=generator) if self.shuffle else torch.arange(self.rows)
         order = order.to(self.device)
         for index in range(self.start, len(self)):
-            chosen = order[index * size : (index + 1) * size][rank::step]
+            chosen = order[index * size : (index + 1) * size].tensor_split(processes)[rank]
             yield {name: column.index_select(0, chosen) for name, column in self.columns.items()}
