@@ -66,7 +66,7 @@ class Entry:
 
     def refusal(self) -> str | None:
         """Return why the entry cannot be used with the installed core, or None. Imports nothing."""
-        return core_refusal(self.distribution) if self.origin == "installed" else None
+        return core_refusal(self.distribution, self.version) if self.origin == "installed" else None
 
     def missing_extras(self) -> list[str]:
         """Return the requirements of the entry's extras that are not installed. Imports nothing."""

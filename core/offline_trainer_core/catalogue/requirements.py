@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,8 +29,9 @@ def installed_version(distribution: str) -> str | None:
         return None
 
 
-def core_refusal(distribution: str) -> str | None:
-    """Return why `distribution` cannot work with the installed core, or None if it can, or if that is not known."""
+@lru_cache(maxsize=256)
+def core_refusal(distribution: str, version: str) -> str | None:
+    """Return why this version of `distribution` cannot work with the installed core; None if it can, or is not known."""
     installed = installed_version(CORE)
     for needed in _requirements(distribution) if installed else ():
         unmet = installed is not None and not needed.specifier.contains(installed, prereleases=True)

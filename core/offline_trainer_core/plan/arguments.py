@@ -11,10 +11,10 @@ from offline_trainer_core.config import join_path
 from offline_trainer_core.config.nearest import listing
 from offline_trainer_core.errors import Problem
 from offline_trainer_core.plan.document import Mention
-from offline_trainer_core.plan.fields import in_words
+from offline_trainer_core.plan.fields import descend, in_words
 from offline_trainer_core.plan.names import Names
 from offline_trainer_core.plan.reading import component_signature, signature_note
-from offline_trainer_core.signature import Parameter, Signature, check_type, choices, missing_and_unknown
+from offline_trainer_core.signature import Misfit, Parameter, Signature, choices, find_misfit, missing_and_unknown
 
 __all__ = ["ArgumentCheck", "check_arguments"]
 
@@ -118,16 +118,18 @@ def _wrong_types(
         if named is not None:
             given.append((named, value, call.paths[key]))
     for parameter, value, path in given:
-        expected = _expected(call.entry, parameter, value, folders)
-        if expected is not None:
+        misfit = _misfit(call.entry, parameter, value, folders)
+        if misfit is not None:
+            place, part = descend(path, value, misfit.keys)
             allowed = choices(parameter.annotation, module=parameter.module, folders=folders)
-            meant = closest(value, allowed) if isinstance(value, str) else None
-            message = f"'{parameter.name}' of {call.entry.key} takes {expected}, not {in_words(value)}"
-            yield call.mention.document.problem("wrong-type", message, path, suggestion=meant, notes=note)
+            meant = closest(part, allowed) if isinstance(part, str) else None
+            name = place[len(path) - len(parameter.name) :] if path.endswith(parameter.name) else parameter.name
+            message = f"'{name}' of {call.entry.key} takes {misfit.expected}, not {in_words(part)}"
+            yield call.mention.document.problem("wrong-type", message, place, suggestion=meant, notes=note)
 
 
-def _expected(entry: Entry, parameter: Parameter, value: Any, folders: tuple[str, ...]) -> str | None:
-    return check_type(
+def _misfit(entry: Entry, parameter: Parameter, value: Any, folders: tuple[str, ...]) -> Misfit | None:
+    return find_misfit(
         parameter.annotation,
         parameter.default,
         value,

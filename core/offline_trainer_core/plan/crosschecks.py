@@ -10,6 +10,7 @@ from offline_trainer_core.config import MappingNode, join_path
 from offline_trainer_core.errors import Problem
 from offline_trainer_core.plan.document import Document, Mention, is_spec
 from offline_trainer_core.plan.names import Names
+from offline_trainer_core.plan.schema import NORMALIZATIONS
 
 __all__ = ["CROSS_CHECKS", "cross_check"]
 
@@ -104,6 +105,18 @@ def _fit_inputs(mention: Mention, inputs: tuple[str, ...]) -> Iterator[Problem]:
         )
 
 
+def normalized_fields(document: Document, names: Names) -> Iterator[Problem]:
+    """A field is normalized in a known way, or as another field is."""
+    fields = document.config.plain("normalize")
+    for field, mode in fields.items() if isinstance(fields, dict) else ():
+        as_another = fields.get(mode) in NORMALIZATIONS[:-1] if isinstance(mode, str) else True
+        if mode not in NORMALIZATIONS and not as_another:
+            meant = closest(mode, [*NORMALIZATIONS, *fields])
+            allowed = f"{', '.join(NORMALIZATIONS)}, or a field that is normalized by one of them"
+            message, place = f"there is no normalization '{mode}'", join_path("normalize", field)
+            yield document.problem("wrong-normalization", message, place, suggestion=meant, allowed=allowed)
+
+
 def optimizer_names(document: Document, names: Names) -> Iterator[Problem]:
     """A mapping of optimizers has the names of model components that are not frozen."""
     components = document.config.plain("model.components")
@@ -150,4 +163,12 @@ def _no_such(document: Document, place: str, name: str, known: list[str], what: 
     )
 
 
-CROSS_CHECKS = (required_sections, device, monitored_intervals, model_inputs, optimizer_names, scheduler_names)
+CROSS_CHECKS = (
+    required_sections,
+    device,
+    monitored_intervals,
+    model_inputs,
+    normalized_fields,
+    optimizer_names,
+    scheduler_names,
+)

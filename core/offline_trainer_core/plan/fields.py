@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from offline_trainer_core.catalogue import closest
 from offline_trainer_core.config import MappingNode, join_path, to_plain
 from offline_trainer_core.errors import Problem
 from offline_trainer_core.plan.document import Document
-from offline_trainer_core.signature import check_type, choices
+from offline_trainer_core.signature import choices, find_misfit
 
-__all__ = ["check_fields", "check_value", "in_words", "unknown_key"]
+__all__ = ["check_fields", "check_value", "descend", "in_words", "unknown_key"]
 
 
 def check_fields(
@@ -35,11 +36,19 @@ def check_value(document: Document, path: str, annotation: str) -> Iterator[Prob
     """Yield a problem if the value at `path` is not of the type `annotation`."""
     node = document.config.find(path)
     value = to_plain(node) if node is not None else None
-    expected = check_type(annotation, "", value) if annotation else None
-    if expected is not None:
-        meant = closest(value, choices(annotation)) if isinstance(value, str) else None
-        message = f"'{path}' takes {expected}, not {in_words(value)}"
-        yield document.problem("wrong-type", message, path, suggestion=meant, allowed=expected)
+    misfit = find_misfit(annotation, "", value) if annotation else None
+    if misfit is not None:
+        place, part = descend(path, value, misfit.keys)
+        meant = closest(part, choices(annotation)) if isinstance(part, str) else None
+        message = f"'{place}' takes {misfit.expected}, not {in_words(part)}"
+        yield document.problem("wrong-type", message, place, suggestion=meant)
+
+
+def descend(path: str, value: Any, keys: Iterable[str | int]) -> tuple[str, Any]:
+    """Return path and value of the part of `value` that lies at `keys`."""
+    for key in keys:
+        path, value = join_path(path, key), value[key]
+    return path, value
 
 
 def unknown_key(document: Document, path: str, key: str, known: Iterable[str]) -> Problem:

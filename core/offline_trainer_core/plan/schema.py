@@ -33,7 +33,7 @@ SECTIONS: dict[str, Section] = {
     "run": Section("fields", required=True),
     "model": Section("model", ("model", "nn", "block"), required=True),
     "data": Section("spec", ("data",)),
-    "normalize": Section("values", annotation="dict[str, Literal['mean_std', 'min_max', 'none']] | None"),
+    "normalize": Section("values", annotation="dict[str, str] | None"),
     "io": Section("spec", ("io",)),
     "loss": Section("spec", ("loss",)),
     "algorithm": Section("spec", ("algo",), implied="algo.supervised"),
@@ -67,6 +67,8 @@ RUN = {
     "compile": "bool | str | dict | None",
 }
 RUN_REQUIRED = ("name", "out_dir")
+
+NORMALIZATIONS = ("mean_std", "min_max", "none")
 
 MODEL_FORMS = ("_type_", "_target_", "config_path", "config", "components")
 """The forms of a model beside the frontends that are installed."""

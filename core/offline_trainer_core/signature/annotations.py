@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 from offline_trainer_core.signature.names import dotted, follow, full_name
 from offline_trainer_core.signature.source import Module, read_module
 
-__all__ = ["check_type", "choices"]
+__all__ = ["Misfit", "check_type", "choices", "find_misfit"]
 
 KNOWN_HOMES = (
     "builtins",
@@ -43,6 +43,13 @@ Fits = bool | None
 """None: the annotation, or the value, is beyond what can be told."""
 
 
+class Misfit(NamedTuple):
+    """Where in a value it stops fitting, and what was expected there."""
+
+    keys: tuple[str | int, ...]
+    expected: str
+
+
 def check_type(
     annotation: str,
     default: str,
@@ -52,18 +59,64 @@ def check_type(
     folders: Iterable[str] = (),
     null_is_lazy: bool = False,
 ) -> str | None:
-    """Return what was expected if the plain `value` does not fit, else None.
+    """Return what was expected if the plain `value` does not fit, else None; else as `find_misfit`."""
+    found = find_misfit(
+        annotation, default, value, module=module, folders=folders, null_is_lazy=null_is_lazy, deepest=False
+    )
+    return found.expected if found is not None else None
+
+
+def find_misfit(
+    annotation: str,
+    default: str,
+    value: Any,
+    *,
+    module: str = "",
+    folders: Iterable[str] = (),
+    null_is_lazy: bool = False,
+    deepest: bool = True,
+) -> Misfit | None:
+    """Return where the plain `value` does not fit, and what was expected, or None if it fits or that cannot be told.
 
     `annotation` and `default` are source text; `module` is where they were written, so that aliases can be followed.
-    `null_is_lazy`: null stands for a dimension that is inferred later.
+    `null_is_lazy`: null stands for a dimension that is inferred later. `deepest`: look for the item that does not fit.
     """
     if not annotation:
-        return _misfit_of_default(default, value)
+        expected = _misfit_of_default(default, value)
+        return Misfit((), expected) if expected else None
     node = _parse(annotation)
     scope = read_module(module, tuple(folders)) if module and node is not None else None
     if node is None or _is_default(default, value) or (null_is_lazy and _has_null(value)):
         return None
-    return _describe(node, scope) if _fits(node, value, scope) is False else None
+    if _fits(node, value, scope) is not False:
+        return None
+    return _innermost(node, value, scope) if deepest else Misfit((), _describe(node, scope))
+
+
+def _innermost(node: ast.expr, value: Any, scope: Module | None, keys: tuple[str | int, ...] = ()) -> Misfit:
+    """Return the smallest part of `value` that is to blame, where only one alternative has its form."""
+    members = [m for m in _alternatives(node, scope) or [node] if _is_container_for(m, value, scope)]
+    if len(members) == 1 and isinstance(members[0], ast.Subscript):
+        for key, item_type, item in _items(members[0], value, scope):
+            if _fits(item_type, item, scope) is False:
+                return _innermost(item_type, item, scope, (*keys, key))
+    return Misfit(keys, _describe(node, scope))
+
+
+def _is_container_for(node: ast.expr, value: Any, scope: Module | None) -> bool:
+    name = _name(node.value, scope) if isinstance(node, ast.Subscript) else None
+    return name is not None and isinstance(value, (dict, list)) and _fits_name(name, value) is True
+
+
+def _items(node: ast.Subscript, value: Any, scope: Module | None) -> Iterator[tuple[str | int, ast.expr, Any]]:
+    """Yield key, type and item of a mapping or list; nothing where its length does not fit."""
+    name, arguments = _name(node.value, scope), _arguments(node)
+    if isinstance(value, dict):
+        yield from ((key, arguments[-1], item) for key, item in value.items())
+    elif name not in ("tuple", "Tuple") or _is_open(arguments):
+        yield from ((index, arguments[0], item) for index, item in enumerate(value))
+    elif len(arguments) == len(value):
+        yield from ((index, *pair) for index, pair in enumerate(zip(arguments, value, strict=True)))
 
 
 def choices(annotation: str, *, module: str = "", folders: Iterable[str] = ()) -> tuple[str, ...]:
@@ -88,12 +141,18 @@ def _name(node: ast.expr, scope: Module | None) -> str | None:
 
 
 def _alias(node: ast.expr, scope: Module | None) -> tuple[ast.expr, Module] | None:
-    """Return the expression that a type alias stands for, and its module."""
-    text = dotted(node) if scope is not None else None
-    found = follow(text, scope) if text and scope is not None else None
-    if found is None or not isinstance(found.node, ast.expr):
+    """Return the expression that a type alias stands for, and its module.
+
+    Aliases are followed within the package in which the annotation stands, and into the core: torch's would mean to
+    parse much of torch.
+    """
+    text, full = dotted(node), full_name(node, scope) if scope is not None else None
+    if scope is None or text is None or full is None:
         return None
-    return found.node, found.module
+    if full.partition(".")[0] not in (scope.name.partition(".")[0], "offline_trainer_core"):
+        return None
+    found = follow(text, scope)
+    return (found.node, found.module) if found is not None and isinstance(found.node, ast.expr) else None
 
 
 def _arguments(node: ast.Subscript) -> list[ast.expr]:
@@ -163,13 +222,16 @@ def _fits_generic(node: ast.Subscript, value: Any, scope: Module | None) -> Fits
     whole = _fits_name(name, value) if name else None
     if whole is not True or name is None:
         return whole
-    if name in MAPPINGS and len(arguments) == 2:
-        return _all_fit([arguments[1]] * len(value), value.values(), scope)
-    if name in ("tuple", "Tuple") and not (len(arguments) == 2 and _is_ellipsis(arguments[1])):
-        return False if len(arguments) != len(value) else _all_fit(arguments, value, scope)
-    if isinstance(value, list):
-        return _all_fit([arguments[0]] * len(value), value, scope)
-    return whole
+    if name in ("tuple", "Tuple") and not _is_open(arguments) and len(arguments) != len(value):
+        return False
+    verdicts = [_fits(item_type, item, scope) for _, item_type, item in _items(node, value, scope)]
+    return False if False in verdicts else None if None in verdicts else True
+
+
+def _is_open(arguments: list[ast.expr]) -> bool:
+    """Whether a tuple may have any length: `tuple[int, ...]`."""
+    last = arguments[-1]
+    return len(arguments) == 2 and isinstance(last, ast.Constant) and last.value is ...
 
 
 def _fits_literal(arguments: list[ast.expr], value: Any) -> Fits:
@@ -177,15 +239,6 @@ def _fits_literal(arguments: list[ast.expr], value: Any) -> Fits:
     if any(type(value) is type(choice) and value == choice for choice in allowed):
         return True
     return False if len(allowed) == len(arguments) else None
-
-
-def _all_fit(types: Iterable[ast.expr], values: Iterable[Any], scope: Module | None) -> Fits:
-    verdicts = [_fits(node, value, scope) for node, value in zip(types, values, strict=True)]
-    return False if False in verdicts else None if None in verdicts else True
-
-
-def _is_ellipsis(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and node.value is ...
 
 
 def _has_null(value: Any) -> bool:

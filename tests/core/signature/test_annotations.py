@@ -119,14 +119,15 @@ def test_without_an_annotation_only_certain_slips_are_told(default: str, value: 
 @pytest.fixture
 def aliases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.syspath_prepend(str(tmp_path))
-    (tmp_path / "alias_origin.py").write_text("from typing import Literal\nStage = Literal['train', 'val']\n")
+    (tmp_path / "aliases").mkdir()
+    (tmp_path / "aliases/origin.py").write_text("from typing import Literal\nStage = Literal['train', 'val']\n")
     source = (
-        "from pathlib import Path\nfrom collections.abc import Sequence as Many\nfrom alias_origin import Stage\n"
+        "from pathlib import Path\nfrom collections.abc import Sequence as Many\nfrom aliases.origin import Stage\n"
         "Where = str | Many[int]\nclass Mapping: ...\nfrom typing import TypeVar\n"
         "T = TypeVar('T')\nPair = tuple[T, T]\n"
     )
-    (tmp_path / "alias_user.py").write_text(source)
-    return "alias_user"
+    (tmp_path / "aliases/user.py").write_text(source)
+    return "aliases.user"
 
 
 @pytest.mark.parametrize(
