@@ -23,7 +23,7 @@ class ModelCheckpoint:
 
     Args:
         save_dir: A second place to which every checkpoint is copied, such as a network drive.
-        save_last: Save when the run ends.
+        save_last: Save when the run ends, where nothing else has saved that state.
         every_n_steps: Save every n optimizer steps.
         every_n_epochs: Save every n epochs.
         monitor: Also save when this metric of validation (`loss`) or score of evaluations (`eval/success_rate`) is
@@ -78,8 +78,9 @@ class ModelCheckpoint:
         if self._improved or (self.every_n_epochs and (epoch + 1) % self.every_n_epochs == 0):
             self._save(context)
 
-    def on_checkpoint_saved(self, context: Any) -> None:
+    def on_checkpoint_saved(self, context: Any, path: Path) -> None:
         self._saved_state = astuple(context.state)
+        self._uncopied = path.name
 
     @hookimpl(trylast=True)
     def on_fit_end(self, context: Any) -> None:
@@ -105,7 +106,6 @@ class ModelCheckpoint:
         if self._improved:  # before the save, so that a run resumed from it knows
             self._best, self._improved = name, False
         context.save_checkpoint(name, asynchronous=self.async_save)
-        self._uncopied = name
         if not self.async_save:
             self._settle(context)
 
