@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from click.testing import CliRunner
+from safetensors.torch import load_file
 
-from offline_trainer_core import check_config, run
+from offline_trainer_core import NonFiniteError, check_config, run
+from offline_trainer_core.cli.group import ot
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/authors.md").read_text(encoding="utf-8")
@@ -91,3 +94,26 @@ def test_overfitting_needs_one_word(swing_up: Path) -> None:
     lines = (result.dir / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     assert result.state.epoch == 200
     assert len(lines) >= 2
+
+
+def test_its_time_limit_saves_and_stops(swing_up: Path) -> None:
+    limit = ["callbacks[0].minutes=0", "+callbacks[0].every_n_steps=5", "data.episodes=3", "data.val_episodes=1"]
+    result = run(swing_up, limit)
+    assert (result.state.global_step, result.reason) == (5, "the time limit of 0 minutes")
+    assert (result.dir / "checkpoints/step_00000005").is_dir()
+
+
+def test_its_hook_plugin_keeps_the_batch_at_which_it_dies(swing_up: Path) -> None:
+    fatal = ["optimizer.kwargs.lr=1e38", "data.episodes=3", "data.val_episodes=1", "scheduler=null"]
+    with pytest.raises(NonFiniteError):
+        run(swing_up, fatal)
+    tensors = load_file("runs/swing_up/crash_batch.safetensors")
+    assert tensors["observation"].shape == (128, 3)
+
+
+def test_a_recording_of_the_command_serves_an_evaluation(swing_up: Path) -> None:
+    options = ["--env", "Pendulum-v1", "--policy", "policy.examples.pendulum_swing_up", "--episodes", "1"]
+    CliRunner().invoke(ot, ["record", *options, "--seed", "99", "--out", "demos.npz"], catch_exceptions=False)
+    evaluation = "+eval={_type_: eval.examples.action_error, file: demos.npz}"
+    result = run(swing_up, [evaluation, "data.episodes=3", "data.val_episodes=1", "trainer.max_steps=20"])
+    assert {"eval/action_mae", "eval/action_r2"} <= result.metrics.keys()
