@@ -9,11 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from offline_trainer_core.catalogue import Registry, import_local_module, installed_registry
+from offline_trainer_core.catalogue import Registry, installed_registry
 from offline_trainer_core.config import Config, config_digest, masked, resolve_config, to_yaml
 from offline_trainer_core.distributed import Collectives, connect
-from offline_trainer_core.errors import ConfigError, DeviceError, OfflineTrainerError, UsageError
-from offline_trainer_core.plan import CheckReport, check_config_tree, find_local_modules
+from offline_trainer_core.errors import ConfigError, DeviceError, UsageError
+from offline_trainer_core.plan import CheckReport, Plan, check_config_tree, plan_difference
 from offline_trainer_core.record import RecordLogger, RunFolder, describe_environment
 from offline_trainer_core.types import RunInfo, RunResult
 
@@ -55,7 +55,7 @@ def run(
         with _recorded(folder, info):
             if announce is not None and info.is_main:
                 announce(info, report)
-            result = _fit(resolved, registry, folder, info, collectives)
+            result = _fit(resolved, registry, report.plan, info, collectives)
             if info.is_main:
                 folder.set_status(result.status, result.state.global_step, result.reason)
             return result
@@ -72,7 +72,9 @@ def build_registry(config: Config | None = None) -> Registry:
     return installed_registry(config.plain("settings.allowed_distributions") if config is not None else None)
 
 
-def evaluate(run_dir: str | os.PathLike[str], *, checkpoint: str = "last", overrides: Sequence[str] = ()) -> Mapping[str, float]:
+def evaluate(
+    run_dir: str | os.PathLike[str], *, checkpoint: str = "last", overrides: Sequence[str] = ()
+) -> Mapping[str, float]:
     """Run the `eval` section of a finished or running run with the weights of one of its checkpoints; return the scores."""
     from offline_trainer_core.engine import LoopSettings, Session
 
@@ -84,7 +86,7 @@ def evaluate(run_dir: str | os.PathLike[str], *, checkpoint: str = "last", overr
     report = _checked(resolved, registry)
     with _joined() as collectives:
         info = replace(_describe(resolved, report, folder, collectives), resume_from=checkpoint)
-        parts = _build(resolved, registry, info, collectives)
+        parts = _build(resolved, registry, report.plan, info, collectives)
         if not parts["evaluations"]:
             raise UsageError(f"{run_dir}: its configuration has no 'eval' section")
         session = Session({**parts, "loggers": {}}, LoopSettings(max_steps=1))
@@ -102,7 +104,7 @@ def rehearse(config: Source, overrides: Sequence[str] = ()) -> Rehearsal:
     with _joined() as collectives:
         folder = RunFolder(Path(resolved.plain("run.out_dir")) / resolved.plain("run.name"))
         info = replace(_describe(resolved, report, folder, collectives), resume_from=None)
-        return carry_through(_build(resolved, registry, info, collectives))
+        return carry_through(_build(resolved, registry, report.plan, info, collectives))
 
 
 def launch(config: Source, overrides: Sequence[str], arguments: Sequence[str], processes: int) -> int:
@@ -123,9 +125,8 @@ def launch(config: Source, overrides: Sequence[str], arguments: Sequence[str], p
 
 def _checked(config: Config, registry: Registry) -> CheckReport:
     report = check_config_tree(config, registry)
-    errors = [problem for problem in report.problems if problem.severity == "error"]
-    if errors:
-        raise ConfigError(errors)
+    if report.errors:
+        raise ConfigError(report.errors)
     return report
 
 
@@ -140,12 +141,12 @@ def _joined() -> Iterator[Collectives]:
 
 def _agree(report: CheckReport, collectives: Collectives) -> None:
     """Stop where a process would import something else than process 0."""
-    mine, first = report.plan.to_json(), collectives.broadcast_object(report.plan.to_json())
-    if mine != first:
-        differing = sorted(key for key in {*mine, *first} if mine.get(key) != first.get(key))
+    mine = report.plan.to_json()
+    difference = plan_difference(mine, collectives.broadcast_object(mine))
+    if difference:
         raise DeviceError(
-            f"process {collectives.rank} has another plan than process 0: {', '.join(differing)} differ; "
-            "install the same distributions on every machine"
+            f"process {collectives.rank} would run something else than process 0; install the same distributions on "
+            "every machine:\n  " + "\n  ".join(difference)
         )
 
 
@@ -200,27 +201,29 @@ def _recorded(folder: RunFolder, info: RunInfo) -> Iterator[None]:
             step = folder.status.step if folder.status else 0
             folder.set_status("failed", step, f"{type(error).__name__}: {error}")
         if isinstance(error, torch.OutOfMemoryError):
-            raise DeviceError(f"out of memory on {info.device}: lower data.batch_size and raise trainer.grad_accum_steps, "
-                              "or set run.precision=bf16-mixed") from error
+            raise DeviceError(
+                f"out of memory on {info.device}: lower data.batch_size and raise trainer.grad_accum_steps, "
+                "or set run.precision=bf16-mixed"
+            ) from error
         raise
 
 
-def _fit(config: Config, registry: Registry, folder: RunFolder, info: RunInfo, collectives: Collectives) -> RunResult:
+def _fit(config: Config, registry: Registry, plan: Plan, info: RunInfo, collectives: Collectives) -> RunResult:
     from offline_trainer_core.build import build_trainer
     from offline_trainer_core.engine import call_with_parts
 
-    parts = _build(config, registry, info, collectives)
+    parts = _build(config, registry, plan, info, collectives)
     parts["loggers"] = {"record": RecordLogger(), **parts["loggers"]}
     result: RunResult = call_with_parts(build_trainer(config, registry).fit, parts)
     return result
 
 
-def _build(config: Config, registry: Registry, info: RunInfo, collectives: Collectives) -> dict[str, Any]:
-    """Import what the plan names and nothing else; models are built from the same seed on every process."""
+def _build(
+    config: Config, registry: Registry, plan: Plan, info: RunInfo, collectives: Collectives
+) -> dict[str, Any]:
+    """Build the parts, models from the same seed on every process."""
     from offline_trainer_core.build import build_parts
     from offline_trainer_core.engine import seed_everything
 
-    for name, directory in find_local_modules(config).items():
-        import_local_module(name, directory, registry)
     seed_everything(info.seed)
-    return build_parts(config, registry, info, collectives)
+    return build_parts(config, registry, plan, run=info, collectives=collectives)

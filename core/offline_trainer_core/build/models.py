@@ -10,9 +10,10 @@ from torch import nn
 
 from offline_trainer_core.build.spec import build_spec
 from offline_trainer_core.catalogue import Registry
-from offline_trainer_core.config import Config, resolve_config
+from offline_trainer_core.config import Config
 from offline_trainer_core.engine import ModelOptions
 from offline_trainer_core.errors import ComponentError, OfflineTrainerError
+from offline_trainer_core.plan import Plan
 from offline_trainer_core.record import load_weights
 
 __all__ = ["build_models"]
@@ -20,20 +21,22 @@ __all__ = ["build_models"]
 OPTIONS = ("init", "freeze", "weights", "strict")
 
 
-def build_models(config: Config, registry: Registry) -> tuple[dict[str, nn.Module], dict[str, ModelOptions]]:
+def build_models(
+    config: Config, registry: Registry, plan: Plan
+) -> tuple[dict[str, nn.Module], dict[str, ModelOptions]]:
     """Return the networks of the `model` section by name, and what else it says of each.
 
     A single network is called `model`.
     """
     section = config.plain("model")
-    components = section.get("components") if isinstance(section, Mapping) else None
+    components = section.get("components")
     if components is None:
-        return {"model": _build(section, "model", config, registry)}, {}
+        return {"model": _build(section, "model", registry, plan)}, {}
     models, options = {}, {}
     for name, definition in components.items():
         path = f"model.components.{name}"
         architecture = {key: value for key, value in definition.items() if key not in OPTIONS}
-        models[name] = _build(architecture, path, config, registry)
+        models[name] = _build(architecture, path, registry, plan)
         options[name] = _options(definition, name)
     return models, options
 
@@ -49,36 +52,25 @@ def _options(definition: Mapping[str, Any], name: str) -> ModelOptions:
     )
 
 
-def _build(definition: Mapping[str, Any], path: str, config: Config, registry: Registry) -> nn.Module:
-    model = _network(definition, path, config, registry)
+def _build(definition: Mapping[str, Any], path: str, registry: Registry, plan: Plan) -> nn.Module:
+    model = _network(definition, path, registry, plan)
     if not isinstance(model, nn.Module):
         raise ComponentError(f"{path}: a model must be a torch.nn.Module, and this is a {type(model).__name__}")
     return model
 
 
-def _network(definition: Mapping[str, Any], path: str, config: Config, registry: Registry) -> Any:
+def _network(definition: Mapping[str, Any], path: str, registry: Registry, plan: Plan) -> Any:
     if "_type_" in definition or "_target_" in definition:
         return build_spec(definition, registry=registry, path=path)
     if "config_path" in definition:
-        file = resolve_config(model_file(config, f"{path}.config_path"))
-        return _network(file.plain("model"), "model", file, registry)
+        place = f"{path}.config_path"
+        return _network(plan.model_files[place].plain("model"), place, registry, plan)
     if "config" in definition:
-        return _network(definition["config"]["model"], f"{path}.config.model", config, registry)
-    (name, body), *others = definition.items()
-    if others:
-        raise ComponentError(f"{path}: one frontend is needed, and there are: {', '.join(definition)}")
+        return _network(definition["config"]["model"], f"{path}.config.model", registry, plan)
+    ((name, body),) = definition.items()
     try:
-        return registry.find(f"frontend.{name}").load()(body, registry=registry)
+        return registry.find(f"frontend.{name}").load()(body, registry=registry, path=f"{path}.{name}")
     except OfflineTrainerError:
         raise
     except Exception as error:
         raise ComponentError(f"{path}.{name}: the model cannot be built: {error}") from error
-
-
-def model_file(config: Config, path: str) -> Path:
-    """Return the file that `config_path` at `path` names: relative to the file in which it stands."""
-    node = config.find(path)
-    assert node is not None
-    named = Path(config.plain(path)).expanduser()
-    here = Path(node.location.file).parent if node.location and node.location.file in config.sources else Path()
-    return named if named.is_absolute() else here / named

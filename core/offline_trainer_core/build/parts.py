@@ -7,9 +7,10 @@ from typing import Any
 
 from offline_trainer_core.build.models import build_models
 from offline_trainer_core.build.spec import build_spec
-from offline_trainer_core.catalogue import Registry
+from offline_trainer_core.catalogue import Registry, import_local_module
 from offline_trainer_core.config import Config
 from offline_trainer_core.distributed import Collectives
+from offline_trainer_core.plan import Plan
 from offline_trainer_core.types import RunInfo
 
 __all__ = ["build_parts", "build_section", "build_trainer", "named"]
@@ -25,9 +26,15 @@ SECTIONS = {
 LISTS = ("metrics", "callbacks", "loggers")
 
 
-def build_parts(config: Config, registry: Registry, run: RunInfo, collectives: Collectives) -> dict[str, Any]:
-    """Return every part of the run by its name; `docs/parts.md` lists them."""
-    models, options = build_models(config, registry)
+def build_parts(
+    config: Config, registry: Registry, plan: Plan, *, run: RunInfo, collectives: Collectives
+) -> dict[str, Any]:
+    """Return every part of the run by its name; imports what `plan` names and nothing else."""
+    for module in plan.local_modules:
+        import_local_module(module.name, module.folder, registry)
+    for entry in {entry.key: entry for entry in plan.entries.values() if entry.origin == "target"}.values():
+        registry.register_module(entry.key, entry.reference)
+    models, options = build_models(config, registry, plan)
     parts: dict[str, Any] = {
         "run": run,
         "collectives": collectives,
@@ -39,11 +46,18 @@ def build_parts(config: Config, registry: Registry, run: RunInfo, collectives: C
         "compile": config.plain("run.compile"),
         "strategy": _strategy(config, registry, collectives),
         "algorithm": build_section(config, registry, "algorithm", default="algo.supervised"),
-        "plugins": {name: registry.plugin(name) for name in config.plain("plugins") or ()},
+        "plugins": {name: _plugin(name, registry) for name in config.plain("plugins") or ()},
     }
     parts |= {part: build_section(config, registry, section) for section, part in SECTIONS.items()}
     parts |= {section: _list(config, registry, section) for section in LISTS}
     return {**parts, "evaluations": _evaluations(config, registry)}
+
+
+def _plugin(name: str, registry: Registry) -> Any:
+    """Return the listener of a hook plugin: an instance where it is advertised as a class, else what it is."""
+    (entry,) = registry.plugin_candidates(name)
+    target = entry.load()
+    return target() if isinstance(target, type) else target
 
 
 def build_trainer(config: Config, registry: Registry) -> Any:
@@ -52,10 +66,14 @@ def build_trainer(config: Config, registry: Registry) -> Any:
 
 
 def build_section(config: Config, registry: Registry, section: str, default: str | None = None) -> Any:
-    """Return what a section stands for; None where it is absent and has no default."""
+    """Return what a section stands for: a spec, several by name, or a component by its name alone; None where it is
+    absent and has no default.
+    """
     spec = config.plain(section)
-    if spec is None:
-        spec = {"_type_": default} if default else None
+    spec = default if spec is None else spec
+    if isinstance(spec, str):
+        kind = section.rpartition(".")[2]
+        spec = {"_type_": spec if "." in spec else f"{kind}.{spec}"}
     return build_spec(spec, registry=registry, path=section)
 
 

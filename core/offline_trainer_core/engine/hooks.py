@@ -33,8 +33,12 @@ class _Manager(pluggy.PluginManager):
         if name not in SPECS:
             return None
         marked = super().parse_hookimpl_opts(plugin, name)
-        return marked if marked is not None else pluggy.HookimplOpts(
-            wrapper=False, hookwrapper=False, optionalhook=False, tryfirst=False, trylast=False, specname=None
+        return (
+            marked
+            if marked is not None
+            else pluggy.HookimplOpts(
+                wrapper=False, hookwrapper=False, optionalhook=False, tryfirst=False, trylast=False, specname=None
+            )
         )
 
 

@@ -104,7 +104,9 @@ def load_weights_into(model: nn.Module, name: str, options: ModelOptions) -> Non
     unexpected = sorted(weights.keys() - expected.keys())
     misfits = sorted(k for k in expected.keys() & weights.keys() if expected[k].shape != weights[k].shape)
     if misfits:
-        shown = "; ".join(f"{k}: {tuple(weights[k].shape)} in the file, {tuple(expected[k].shape)} here" for k in misfits)
+        shown = "; ".join(
+            f"{k}: {tuple(weights[k].shape)} in the file, {tuple(expected[k].shape)} here" for k in misfits
+        )
         raise CheckpointError(f"{source} does not fit model '{name}': {shown}")
     if missing or unexpected:
         text = f"{source} does not fit model '{name}': missing {missing or 'none'}, unexpected {unexpected or 'none'}"

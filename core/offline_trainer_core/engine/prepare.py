@@ -165,7 +165,9 @@ def _optimizers(parts: Parts, models: dict[str, nn.Module], total_steps: int | N
     if isinstance(factory, Mapping):
         idle = sorted(trained.keys() - factory.keys())
         if idle:
-            raise ComponentError(f"model {idle[0]!r} has no optimizer: add one under 'optimizer', or set its 'freeze: true'")
+            raise ComponentError(
+                f"model {idle[0]!r} has no optimizer: add one under 'optimizer', or set its 'freeze: true'"
+            )
         targets = {name: (factory[name], trained[name]) for name in factory if name in trained}
     elif factory is None or not trained:
         targets = {}

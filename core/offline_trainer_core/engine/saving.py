@@ -74,4 +74,6 @@ class Saver:
 
 def _of_rank(state: Mapping[str, Any], rank: int) -> dict[str, Any]:
     """Return the sections that all processes share, and those of process `rank`."""
-    return {name: value for name, value in state.items() if not name.startswith("rank") or name.startswith(f"rank{rank}.")}
+    return {
+        name: value for name, value in state.items() if not name.startswith("rank") or name.startswith(f"rank{rank}.")
+    }

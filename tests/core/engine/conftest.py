@@ -121,7 +121,14 @@ def network(dropout: float = 0.0) -> nn.Module:
 def small(tmp_path: Path) -> SimpleNamespace:
     """Give the parts' classes by name."""
     return SimpleNamespace(
-        Batches=Batches, Data=Data, IO=IO, SquaredError=SquaredError, Fit=Fit, Sgd=Sgd, Recorder=Recorder, network=network
+        Batches=Batches,
+        Data=Data,
+        IO=IO,
+        SquaredError=SquaredError,
+        Fit=Fit,
+        Sgd=Sgd,
+        Recorder=Recorder,
+        network=network,
     )
 
 

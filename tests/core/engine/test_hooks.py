@@ -54,7 +54,9 @@ def everything(make_parts, small):
         from offline_trainer_core.engine import LoopSettings
 
         data = small.Data(train=small.Batches(count=1), val=small.Batches(count=1))
-        parts = make_parts(datamodule=data, callbacks={"listener": listener}, evaluations={"e": Scores()}, algorithm=Acting())
+        parts = make_parts(
+            datamodule=data, callbacks={"listener": listener}, evaluations={"e": Scores()}, algorithm=Acting()
+        )
         fit(Session(parts, LoopSettings(max_epochs=1)))
 
     return run
@@ -161,7 +163,9 @@ def test_logging_hooks_add_to_what_is_logged(make_parts, small, train):
 
 def test_listeners_are_called_in_the_order_in_which_they_are_listed():
     order = []
-    listeners = {name: type("Listener", (), {"on_fit_start": _saying(order, name)})() for name in ("first", "second", "third")}
+    listeners = {
+        name: type("Listener", (), {"on_fit_start": _saying(order, name)})() for name in ("first", "second", "third")
+    }
     Hooks(listeners).fire("on_fit_start", context=None)
     assert order == ["first", "second", "third"]
 

@@ -81,7 +81,9 @@ def test_several_resumes_in_one_epoch(run):
     assert equal(run(resume_from="auto")[0], weights)
 
 
-@pytest.mark.parametrize("left_out", ["models.model", "optimizers.model", "counters", "rank0.generators", "callbacks.average", "logs"])
+@pytest.mark.parametrize(
+    "left_out", ["models.model", "optimizers.model", "counters", "rank0.generators", "callbacks.average", "logs"]
+)
 def test_every_saved_part_matters(run, left_out, monkeypatch):
     weights, rows = run()
     _, before = run(stop_at=7)

@@ -248,5 +248,7 @@ def test_a_model_without_an_optimizer_is_refused_unless_it_is_frozen(make_parts,
             return {"loss": loss}
 
     frozen = {"actor": ModelOptions(freeze=True)}
-    train(make_parts(models=models, algorithm=OnlyCritic(), optimizer_factory=factory, model_options=frozen), max_steps=3)
+    train(
+        make_parts(models=models, algorithm=OnlyCritic(), optimizer_factory=factory, model_options=frozen), max_steps=3
+    )
     assert torch.equal(models["actor"].weight, before)
