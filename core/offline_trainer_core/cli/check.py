@@ -8,20 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from offline_trainer_core.catalogue import import_local_module
 from offline_trainer_core.cli.options import config_argument, overrides_argument, traceback_option
 from offline_trainer_core.cli.screen import print_problems
+from offline_trainer_core.config import resolve_config
 from offline_trainer_core.errors import ComponentError, ConfigError, Problem
-from offline_trainer_core.run import check_config
+from offline_trainer_core.plan import Layer, check_config_tree
+from offline_trainer_core.run import build_registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from offline_trainer_core.catalogue import Registry
+    from offline_trainer_core.config import Config
     from offline_trainer_core.plan import Plan
 
 __all__ = ["command"]
-
-Layer = tuple[str, str, str]
-"""Name, `passed`, `failed` or `skipped`, and what was looked at."""
 
 
 @click.command("check")
@@ -42,30 +44,39 @@ def command(ctx: click.Context, config: str, overrides: tuple[str, ...], style: 
         ctx.exit(ConfigError.exit_code)
 
 
-def _check(config: str, overrides: Sequence[str], deep: bool) -> tuple[list[Layer], list[Problem]]:
+def _check(source: str, overrides: Sequence[str], deep: bool) -> tuple[list[Layer], list[Problem]]:
     try:
-        report = check_config(config, overrides)
+        config = resolve_config(source, overrides)
     except ConfigError as error:
-        return [("configuration", "failed", "syntax and composition")], list(error.problems)
-    layers, problems = list(report.layers), list(report.problems)
-    if deep:
-        found = list(_import_all(report.plan))
-        layers.append(("imports", "failed" if found else "passed", f"{len(report.plan.entries)} components"))
-        problems += found
-    return layers, problems
+        return [Layer("composition", "failed")], list(error.problems)
+    registry = build_registry(config)
+    report = check_config_tree(config, registry)
+    if not deep:
+        return list(report.layers), list(report.problems)
+    found = list(_import_all(config, report.plan, registry))
+    status = "failed" if found else "passed"
+    imports = Layer("imports", status, f"{len(set(report.plan.entries.values()))} components imported")
+    return [*report.layers, imports], [*report.problems, *found]
 
 
-def _import_all(plan: Plan) -> Iterator[Problem]:
-    """Import what the plan names; yield a problem for each component that cannot be imported."""
+def _import_all(config: Config, plan: Plan, registry: Registry) -> Iterator[Problem]:
+    """Import what the plan names; yield a problem for each local module and component that cannot be imported."""
+    for module in plan.local_modules:
+        try:
+            import_local_module(module.name, module.folder, registry)
+        except ComponentError as error:
+            yield config.problem("import-failed", str(error), "imports")
     for path, entry in plan.entries.items():
         try:
             entry.load()
         except ComponentError as error:
-            yield Problem("import-failed", str(error), path)
+            yield config.problem("import-failed", str(error), path)
 
 
 def _print_text(layers: Sequence[Layer], problems: Sequence[Problem]) -> None:
     print_problems(problems)
+    if problems:
+        click.echo()
     colours = {"passed": "green", "failed": "red", "skipped": "yellow"}
     for name, status, detail in layers:
         click.echo(f"{click.style(f'{status:8}', fg=colours[status])} {name}{f': {detail}' if detail else ''}")
@@ -87,7 +98,7 @@ def _print_github(_: Sequence[Layer], problems: Sequence[Problem]) -> None:
     """Print workflow commands, which GitHub shows beside the lines of a change."""
     for problem in problems:
         place = {"title": problem.code}
-        if problem.location:
+        if problem.location and not problem.location.file.startswith("<"):  # an override is in no file
             file, line, column = problem.location
             place = {"file": file, "line": str(line), "col": str(column), **place}
         properties = ",".join(f"{key}={_escaped(value, ':,')}" for key, value in place.items())

@@ -31,25 +31,31 @@ def print_header(run: RunInfo, report: CheckReport) -> None:
     click.echo(
         f"{click.style(run.name, bold=True)}: {run.device}, {run.precision}, {processes}, seed {run.seed}{resumed}"
     )
-    print_table(["part", "components", "from"], _parts(report.plan), fold=1)
-    click.echo(f"run folder: {run.dir}\n")
+    print_table(["part", "components", "from"], _parts(report.plan, run.world_size), fold=1)
+    click.echo(f"run folder: {_short(run.dir)}\n")
 
 
-def _parts(plan: Plan) -> Iterator[tuple[str, str, str]]:
+def _parts(plan: Plan, processes: int) -> Iterator[tuple[str, str, str]]:
     """Yield (section, its components, their distribution) in the order of the configuration."""
+    idle = {"run.launcher", "run.strategy.ddp" if processes == 1 else "run.strategy.single"}
     parts: dict[tuple[str, str], Counter[str]] = {}
     for path, entry in plan.entries.items():
         section = path.replace("[", ".").partition(".")[0]
-        parts.setdefault((section, entry.label), Counter())[entry.key] += 1
+        if path not in idle:
+            parts.setdefault((section, entry.label), Counter())[entry.key] += 1
+    shown = ""
     for (section, label), keys in parts.items():
-        yield section, ", ".join(key if count == 1 else f"{count} {key}" for key, count in keys.items()), label
+        components = ", ".join(key if count == 1 else f"{count} {key}" for key, count in keys.items())
+        yield "" if section == shown else section, components, label
+        shown = section
 
 
 def print_result(result: RunResult) -> None:
     """Print how the run ended, its last metrics, and where its checkpoints and pictures are."""
     state, folder = result.state, RunFolder(result.dir)
     ended = click.style(result.status, fg="green" if result.status == "finished" else "yellow", bold=True)
-    click.echo(f"\n{ended} after {state.global_step} steps, {state.epoch} epochs")
+    epochs = f"{state.epoch} epoch{'s' if state.epoch != 1 else ''}"
+    click.echo(f"\n{ended} after {state.global_step:,} steps, {epochs}")
     for stage, metrics in _by_stage(result.metrics).items():
         click.echo(f"{stage:12}{metrics}")
     for title, name in (("best", folder.checkpoints.best()), ("last", folder.checkpoints.latest())):

@@ -15,7 +15,7 @@ class Anything:
 """
 GOOD = """
 schema_version: 1
-run: {name: study, out_dir: runs}
+run: {name: study, out_dir: runs, strategy: {_type_: strategy.any}, launcher: {_type_: launcher.any}}
 model: {_type_: model.any}
 data: {_type_: data.any}
 algorithm: {_type_: algo.any}
@@ -29,7 +29,7 @@ trainer:
 @pytest.fixture
 def anything(site, tmp_path) -> Path:
     """Components whose constructors raise, and a configuration that is right about them."""
-    kinds = ("model", "data", "algo", "optim_factory", "trainer")
+    kinds = ("model", "data", "algo", "optim_factory", "trainer", "strategy", "launcher")
     components = {f"{kind}.any": "anything:Anything" for kind in kinds} | {"trainer.gone": "gone:Trainer"}
     site.add("ot-anything", {"offline_trainer.components": components}, {"anything.py": COMPONENTS})
     path = tmp_path / "good.yaml"
