@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from copy import copy
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -35,6 +36,9 @@ class Collectives(Protocol):
 
     def barrier(self) -> None: ...
 
+    def apart(self) -> Collectives:
+        """Return collectives of the same processes for another thread, whose calls do not meet those of this one."""
+
     def close(self) -> None: ...
 
 
@@ -61,6 +65,9 @@ class OneProcess:
     def barrier(self) -> None:
         return None
 
+    def apart(self) -> OneProcess:
+        return self
+
     def close(self) -> None:
         return None
 
@@ -81,29 +88,35 @@ class ProcessGroup:
         dist.init_process_group(backend, rank=self.rank, world_size=self.world_size, timeout=timeout)
         self._dist = dist
         self._torch = torch
+        self._group: Any = None
 
     def all_reduce_sum(self, tensor: Tensor) -> Tensor:
         total = tensor.clone()
-        self._dist.all_reduce(total)
+        self._dist.all_reduce(total, group=self._group)
         return total
 
     def any(self, flag: bool) -> bool:
         votes = self._torch.tensor([1.0 if flag else 0.0])
-        self._dist.all_reduce(votes, op=self._dist.ReduceOp.MAX)
+        self._dist.all_reduce(votes, op=self._dist.ReduceOp.MAX, group=self._group)
         return bool(votes.item() > 0)
 
     def broadcast_object(self, value: Any) -> Any:
         box = [value]
-        self._dist.broadcast_object_list(box, src=0)
+        self._dist.broadcast_object_list(box, src=0, group=self._group)
         return box[0]
 
     def gather_object(self, value: Any) -> list[Any] | None:
         box: list[Any] | None = [None] * self.world_size if self.rank == 0 else None
-        self._dist.gather_object(value, box, dst=0)
+        self._dist.gather_object(value, box, dst=0, group=self._group)
         return box
 
     def barrier(self) -> None:
-        self._dist.barrier()
+        self._dist.barrier(group=self._group)
+
+    def apart(self) -> ProcessGroup:
+        other = copy(self)
+        other._group = self._dist.new_group(backend="gloo")
+        return other
 
     def close(self) -> None:
         self._dist.destroy_process_group()

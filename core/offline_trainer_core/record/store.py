@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,14 +35,15 @@ class CheckpointStore:
     unfinished, replaced or being deleted, and is cleaned at the next save.
 
     On several processes everyone holds a store with the same folder, which they share, and calls `save` and `wait`;
-    what changes the folder otherwise is done by process 0 and costs the others nothing. A store that saves
-    asynchronously speaks to the other processes from a thread of its own: give it `collectives` that nothing else uses.
+    what changes the folder otherwise is done by process 0 and costs the others nothing.
     """
 
     def __init__(self, folder: Path, collectives: Collectives | None = None) -> None:
         self.dir = folder
         self._collectives = collectives or OneProcess()
         self._pending: Future[None] | None = None
+        self._apart: Collectives | None = None
+        """What the thread of asynchronous saves says to the other processes; made for the first of them."""
 
     def save(
         self,
@@ -74,11 +76,12 @@ class CheckpointStore:
             files={},
         )
         if asynchronous:
+            self._apart = self._apart or self._collectives.apart()
             writer = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
-            self._pending = writer.submit(self._write, draft, sections)
+            self._pending = writer.submit(self._write, draft, sections, self._apart)
             writer.shutdown(wait=False)
         else:
-            self._write(draft, sections)
+            self._write(draft, sections, self._collectives)
         return self.dir / name
 
     def wait(self) -> None:
@@ -92,8 +95,10 @@ class CheckpointStore:
 
         Raises `CheckpointError` that names the damaged file; see `load_checkpoint`.
         """
-        place = Path(name_or_path)
-        name = self._pointed(place.name) or "" if str(place) in _POINTERS else str(place)
+        name = os.fspath(name_or_path)
+        if name in _POINTERS:
+            name = self._pointed(name) or name
+        place = Path(name)
         if flaw_of_name(name) is None and (self._locate(name) or not place.exists()):
             place = self._require(name)
         return load_checkpoint(place, map_location)
@@ -143,34 +148,19 @@ class CheckpointStore:
             if name not in kept and name != self.best():
                 self.delete(name)
 
-    def _write(self, draft: Manifest, sections: Sections) -> None:
+    def _write(self, draft: Manifest, sections: Sections, collectives: Collectives) -> None:
         """Write, agree, publish: nothing is published before every process has written."""
         temporary = temporary_name(self.dir / draft.name)
-        main = self._collectives.rank == 0
+        main = collectives.rank == 0
+        together = partial(_together, collectives, draft.name, self.dir)
         try:
-            self._together(draft.name, lambda: self._prepare(temporary) if main else None)
-            written = self._together(draft.name, lambda: sections.write(temporary))
-            self._together(draft.name, lambda: self._publish(temporary, draft, written) if main else None)
+            together(lambda: self._prepare(temporary) if main else None)
+            written = together(lambda: sections.write(temporary))
+            together(lambda: self._publish(temporary, draft, written) if main else None)
         except CheckpointError:
             if main:
                 shutil.rmtree(temporary, ignore_errors=True)
             raise
-
-    def _together(self, name: str, work: Callable[[], _Result]) -> list[_Result]:
-        """Do `work` on every process and return all results on process 0; where one fails, all raise its error."""
-        result, failure, cause = None, None, None
-        try:
-            result = work()
-        except OSError as error:
-            failure, cause = explain(error, self.dir), error
-        reports = self._collectives.gather_object((result, failure))
-        failures = [text for _, text in reports or () if text]
-        failure = self._collectives.broadcast_object(failures[0] if failures else None)
-        if failure:
-            raise CheckpointError(
-                f"cannot save checkpoint '{name}' in {self.dir}: {failure}. What was saved before is intact"
-            ) from cause
-        return [value for value, _ in reports or ()]
 
     def _prepare(self, temporary: Path) -> None:
         self.dir.mkdir(parents=True, exist_ok=True)
@@ -252,6 +242,23 @@ class CheckpointStore:
             _LOG.warning("skipping checkpoint '%s': %s", name, error)
             return False
         return True
+
+
+def _together(collectives: Collectives, name: str, folder: Path, work: Callable[[], _Result]) -> list[_Result]:
+    """Do `work` on every process and return all results on process 0; where one fails, all raise its error."""
+    result, failure, cause = None, None, None
+    try:
+        result = work()
+    except OSError as error:
+        failure, cause = explain(error, folder), error
+    reports = collectives.gather_object((result, failure))
+    failures = [text for _, text in reports or () if text]
+    failure = collectives.broadcast_object(failures[0] if failures else None)
+    if failure:
+        raise CheckpointError(
+            f"cannot save checkpoint '{name}' in {folder}: {failure}. What was saved before is intact"
+        ) from cause
+    return [value for value, _ in reports or ()]
 
 
 def _check_name(name: str) -> None:

@@ -32,6 +32,8 @@ def state(step):
     return {**shared, f"rank{rank}.generators": {"torch": torch.tensor([rank, step])}}
 
 store.save("step_1", state(1), counters={"global_step": 1}, asynchronous=asynchronous)
+for _ in range(200):  # training goes on, and what its processes say does not meet what the saving ones say
+    assert collectives.all_reduce_sum(torch.ones(1)).item() == collectives.world_size
 store.wait()
 if rank == broken:
     def full(path, *rest, **options):
