@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import yaml
@@ -19,6 +20,14 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
+def _represent_text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    # PyYAML would write these line breaks as they are, and reading them back folds them.
+    style = '"' if _UNUSUAL_BREAK.search(text) else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_UNUSUAL_BREAK = re.compile("[\x85\u2028\u2029]")
+_Dumper.add_representer(str, _represent_text)
 _Dumper.add_implicit_resolver("!number", NUMBER, list("+-.0123456789"))
 
 

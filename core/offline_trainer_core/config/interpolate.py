@@ -39,6 +39,8 @@ class _Interpolation:
         self.extent = Extent()
         self.resolved: dict[int, Node] = {}
         """By the id of the unresolved node: an expression means the same wherever the node is shared."""
+        self.failed: set[int] = set()
+        """The ids of resolved nodes that are null because their expression failed, which has been reported."""
         self.open: dict[int, str] = {}
         """The nodes that are being resolved, outermost first, with their paths."""
         self.characters = 0
@@ -84,7 +86,9 @@ class _Interpolation:
         except ExpressionError as error:
             location, width = _place_in(node, error.start, error.width)
             self.findings.add(error.code, error.message, path, location=location, width=width, **error.problem)
-            return replace(node, value=None)
+            failed = replace(node, value=None)
+            self.failed.add(id(failed))
+            return failed
 
     def assembled(self, node: ScalarNode, parts: list[str | Expression], values: list[Node | str]) -> Node:
         only = values[0]
@@ -133,6 +137,8 @@ class _Interpolation:
             if not is_resolved and isinstance(node, ScalarNode) and _has_expression(node):
                 node, is_resolved = self.followed(node, path), True
             child = _child(node, key)
+            if child is None and id(node) in self.failed:
+                return node
             if child is None:
                 raise _unknown(self.root, node, path, key)
             node, path = child, join_path(path, key)

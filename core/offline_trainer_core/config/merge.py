@@ -91,7 +91,9 @@ def _carry_out(node: Node, base: Node | None, findings: Findings, path: str) -> 
     container = _read_container(node, findings, path)
     if container is None:
         return node if base is None else base
-    value = settle(container.value, path, findings)
+    value = container.value
+    if container.mode != "keyed" or is_container(value):  # keyed items settle as they meet the items that they match
+        value = settle(value, path, findings)
     directive = f"merge {container.mode}"
     if container.mode == "replace":
         return upon(replace(value, directive=directive), base)

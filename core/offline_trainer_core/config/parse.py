@@ -171,7 +171,7 @@ class _Reading:
     def tagged(self, node: Any) -> Scalar:
         if node.tag not in _TAG_TYPES:
             self.report_tag(node)
-            return None
+            return str(node.value)
         value = self.plain(node)
         if type(value) not in _TAG_TYPES[node.tag]:
             self.report("bad-tag", f"'{node.value}' is not what its tag {_short(node.tag)} says", node)

@@ -1,0 +1,65 @@
+"""What is printed and recorded shows no secrets."""
+
+import pytest
+
+from offline_trainer_core.config import config_digest, masked
+from offline_trainer_core.config.secrets import is_secret_key, is_secret_variable
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["api_key", "wandb_api_key", "API_KEY", "token", "hf_token", "password", "db_password", "secret", "client_secret"],
+)
+def test_secret_keys_are_known(key):
+    assert is_secret_key(key)
+
+
+@pytest.mark.parametrize("key", ["pad_token", "max_tokens", "tokenizer", "key", "monitor_key", "keys", "secretary", 0])
+def test_ordinary_keys_are_not_taken_for_secrets(key):
+    assert not is_secret_key(key)
+
+
+@pytest.mark.parametrize(
+    ("name", "is_secret"),
+    [
+        *[(name, True) for name in ("HF_TOKEN", "WANDB_API_KEY", "AWS_SECRET_ACCESS_KEY", "DB_PASSWORD")],
+        *[(name, False) for name in ("HOME", "PWD", "KEYBOARD", "TOKENIZERS_PARALLELISM")],
+    ],
+)
+def test_secret_variables_are_known_by_their_names(name, is_secret):
+    assert is_secret_variable(name) is is_secret
+
+
+def test_a_secret_stays_masked_wherever_it_goes(resolve):
+    text = """
+a: ${env:HF_TOKEN}
+b: "Bearer ${a}"
+c: ["${b}", "${p}"]
+p: {password: x, n: null, host: h}
+d: ${p.password}
+e: ${env:json:HF_TOKEN}
+f: "${e}"
+g: "all: ${c}"
+public: ${env:HOME}
+"""
+    shown = masked(resolve(text, env={"HF_TOKEN": '"s3"', "HOME": "/root"}))
+    hidden = {"password": "***", "n": None, "host": "h"}
+    assert shown == {
+        **dict.fromkeys("abdefg", "***"),
+        "c": ["***", hidden],
+        "p": hidden,
+        "public": "/root",
+    }
+
+
+def test_notes_do_not_show_what_a_secret_overrode(resolve):
+    config = resolve("defaults: [base.yaml]\npassword: ${env:TOKEN}", env={"TOKEN": "s3"}, base="password: old")
+    assert "old" not in config.problem("any", "any", "password").render()
+
+
+def test_the_digest_ignores_secrets_and_the_order_of_keys_and_nothing_else(resolve):
+    text = "a: 1\nb: {c: [1, 2], d: '${env:TOKEN}'}"
+    digest = config_digest(resolve(text, env={"TOKEN": "x"}))
+    assert digest == config_digest(resolve("b: {d: '${env:TOKEN}', c: [1, 2]}\na: 1", env={"TOKEN": "y"}))
+    for other in ("a=1.0", "b.c=[2, 1]", "+e=null", "~a"):
+        assert config_digest(resolve(text, other, env={"TOKEN": "x"})) != digest
