@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from offline_trainer_core import Step
 from offline_trainer_core.errors import ComponentError
 from offline_trainer_core.nest import select
-from offline_trainer_core.protocols import Step
 from ot_offline_rl.targets import TargetNetworks
 
 __all__ = ["TD3BC"]
