@@ -54,8 +54,8 @@ def _check(source: str, overrides: Sequence[str], deep: bool) -> tuple[list[Laye
     if not deep:
         return list(report.layers), list(report.problems)
     found = list(_import_all(config, report.plan, registry))
-    status = "failed" if found else "passed"
-    imports = Layer("imports", status, f"{len(set(report.plan.entries.values()))} components imported")
+    detail = f"{len(set(report.plan.entries.values()))} components imported"
+    imports = Layer("imports", "failed" if found else "passed", detail)
     return [*report.layers, imports], [*report.problems, *found]
 
 

@@ -38,7 +38,8 @@ def command(run: str, overrides: tuple[str, ...], checkpoint: str, episodes: int
 
 def _folder_of(configuration: str) -> Path:
     config = resolve_config(configuration)
-    return Path(config.plain("run.out_dir")).expanduser() / config.plain("run.name")
+    name: str = config.plain("run.name")
+    return Path(config.plain("run.out_dir")).expanduser() / name
 
 
 def _episodes(folder: Path, episodes: int) -> list[str]:

@@ -39,7 +39,9 @@ def _with_origins(text: str, config: Config) -> str:
     import yaml
 
     comments: dict[int, dict[str, None]] = {}
-    for line, origin in _origins(config.root, yaml.compose(text, Loader=yaml.SafeLoader)):
+    printed = yaml.compose(text, Loader=yaml.SafeLoader)
+    assert printed is not None, "a configuration is a mapping"
+    for line, origin in _origins(config.root, printed):
         comments.setdefault(line, {})[origin] = None
     lines = text.splitlines()
     width = min(60, max(len(lines[number]) for number in comments))
