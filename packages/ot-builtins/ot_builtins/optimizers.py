@@ -56,7 +56,7 @@ class TorchOptimizer:
         ]
 
     def freeze(self, model: nn.Module) -> None:
-        """Stop the training of the groups with `freeze: true`; `build` does it too, if that was not done before."""
+        """Stop the training of the groups with `freeze: true`; on many processes before `model` is wrapped."""
         assigned, _ = assign(model, self._groups)
         for group, parameters in zip(self._groups, assigned, strict=True):
             for parameter in parameters.values() if group.freeze else ():
@@ -67,14 +67,13 @@ class TorchOptimizer:
         target = registry.get_module(self._key).target
         for group in self._groups:
             refuse_unknown(target, group.label, group.options)
+        self.freeze(model)
         assigned, rest = assign(model, self._groups)
-        groups: list[dict[str, Any]] = []
-        for group, parameters in zip(self._groups, assigned, strict=True):
-            if group.freeze:
-                for parameter in parameters.values():
-                    parameter.requires_grad_(False)
-            else:
-                groups.append({"params": list(parameters.values()), **group.options})
+        groups: list[dict[str, Any]] = [
+            {"params": list(parameters.values()), **group.options}
+            for group, parameters in zip(self._groups, assigned, strict=True)
+            if not group.freeze
+        ]
         if rest:
             groups.append({"params": list(rest.values())})
         if not groups:

@@ -20,6 +20,7 @@ __all__ = ["ParameterGroup", "assign"]
 class ParameterGroup:
     """The parameters whose names match a pattern, and what an optimizer does differently with them."""
 
+    pattern: str
     match: re.Pattern[str]
     label: str
     """What messages call the group."""
@@ -35,34 +36,37 @@ class ParameterGroup:
             raise ComponentError(f"{label} needs 'match': a glob over parameter names, or 're:<regular expression>'")
         expression = f".*(?:{pattern.removeprefix('re:')})" if pattern.startswith("re:") else translate(pattern)
         try:
-            return cls(re.compile(expression), f"{label} ('{pattern}')", bool(config.get("freeze", False)), options)
+            match = re.compile(expression)
         except re.error as error:
             raise ComponentError(f"{label}: '{pattern}' is no regular expression: {error}") from error
+        return cls(pattern, match, f"{label} ('{pattern}')", bool(config.get("freeze", False)), options)
 
 
 def assign(
     model: nn.Module, groups: Sequence[ParameterGroup]
 ) -> tuple[list[dict[str, nn.Parameter]], dict[str, nn.Parameter]]:
-    """Return the trainable parameters of each group by name, each in the first one that it matches, and the rest.
+    """Return the parameters of each group by name, each in the first group that it matches, and the trainable rest.
 
-    Raises `ComponentError` for a group that is left with none, with the nearest names.
+    Only a group that is to be frozen takes parameters that are not trained anyway. Raises `ComponentError` for a group
+    that is left with none, with the nearest names.
     """
-    rest = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
-    names = list(rest)
+    rest = dict(model.named_parameters())
     assigned = []
     for group in groups:
+        names = [name for name, parameter in model.named_parameters() if group.freeze or parameter.requires_grad]
         matched = [name for name in names if group.match.match(name)]
         mine = [name for name in matched if name in rest]
         if not matched:
-            pattern = group.label.split("'")[1]
-            raise ComponentError(f"{group.label} matches no trainable parameter{did_you_mean(pattern, names)}\n"
-                                 f"  the names are: {_shortened(names)}")  # fmt: skip
+            raise ComponentError(
+                f"{group.label} matches no trainable parameter{did_you_mean(group.pattern, names)}\n"
+                f"  the names are: {_shortened(names)}"
+            )
         if not mine:
             raise ComponentError(
                 f"{group.label}: all that it matches is taken by groups before it: {_shortened(matched)}"
             )
         assigned.append({name: rest.pop(name) for name in mine})
-    return assigned, rest
+    return assigned, {name: parameter for name, parameter in rest.items() if parameter.requires_grad}
 
 
 def _shortened(names: Sequence[str], most: int = 20) -> str:

@@ -30,7 +30,7 @@ class RowTable:
                 self.fields[names[0]] = fields[names[0]].to(device)
                 self._alone += names
             else:
-                matrix = torch.cat([fields[name].reshape(len(fields[name]), -1) for name in names], dim=1).to(device)
+                matrix = torch.cat([_flat(fields[name]) for name in names], dim=1).to(device)
                 self._matrices.append((matrix, names))
                 for name, part in zip(names, _parts(matrix, [fields[name] for name in names]), strict=True):
                     self.fields[name] = part
@@ -51,7 +51,11 @@ def _parts(matrix: Tensor, like: Sequence[Tensor]) -> list[Tensor]:
     """Return views of the columns of `matrix`, shaped row by row as the tensors that lie in it."""
     shapes = [values.shape[1:] for values in like]
     columns = torch.split(matrix, [shape.numel() for shape in shapes], dim=1)
-    return [part.reshape(-1, *shape) if shape else part.squeeze(1) for part, shape in zip(columns, shapes, strict=True)]
+    return [part.reshape(len(part), *shape) for part, shape in zip(columns, shapes, strict=True)]
+
+
+def _flat(values: Tensor) -> Tensor:
+    return values.reshape(len(values), values.shape[1:].numel())
 
 
 def _row_bytes(values: Tensor) -> int:

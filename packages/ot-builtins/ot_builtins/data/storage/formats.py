@@ -12,7 +12,7 @@ from ot_builtins.data.storage.lerobot import LeRobot
 from ot_builtins.data.storage.memory import Memory
 from ot_builtins.data.storage.npz import Npz
 from ot_builtins.data.storage.safetensors import SafeTensors
-from ot_builtins.data.storage.storage import Storage
+from ot_builtins.data.storage.storage import Storage, reading
 from ot_builtins.data.storage.zarr import Zarr
 
 __all__ = ["open_storage"]
@@ -42,7 +42,5 @@ def open_storage(source: str | Path | Mapping[str, Any]) -> Storage:
         raise DataError(
             f"{path}: unknown format; allowed: {', '.join(_READERS)}, or a LeRobot folder with meta/info.json"
         )
-    try:
+    with reading(str(path)):
         return reader(path)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path} cannot be read: {error}") from error

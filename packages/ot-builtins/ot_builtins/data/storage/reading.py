@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from offline_trainer_core.errors import DataError
-from ot_builtins.data.storage.storage import Array, Column, Storage
+from ot_builtins.data.storage.storage import Array, Column, Storage, reading
 from ot_builtins.spelling import did_you_mean
 
 __all__ = ["read_ends", "read_fields"]
@@ -33,9 +33,10 @@ def read_fields(
                             f"{', '.join(storage.fields) or 'none'}")  # fmt: skip
     wanted = dtypes or {}
     _refuse_unknown(wanted, chosen)
-    columns = {name: storage.column(stored) for name, stored in chosen.items()}
-    _refuse_unequal({name: column.rows for name, column in columns.items()}, storage.where)
-    return {name: _read(column, name, wanted.get(name), storage.where) for name, column in columns.items()}
+    with reading(storage.where):
+        columns = {name: storage.column(stored) for name, stored in chosen.items()}
+        _refuse_unequal({name: column.rows for name, column in columns.items()}, storage.where)
+        return {name: _read(column, name, wanted.get(name), storage.where) for name, column in columns.items()}
 
 
 def read_ends(storage: Storage, rows: int) -> NDArray[np.int64]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol
 
 from numpy.typing import NDArray
 
-__all__ = ["Array", "Column", "Storage"]
+from offline_trainer_core.errors import DataError, OfflineTrainerError
+
+__all__ = ["Array", "Column", "Storage", "reading"]
 
 Array = NDArray[Any]
 
@@ -31,3 +34,14 @@ class Storage(Protocol):
         """The row after the last one of each episode, as stored; None where the file knows no episodes."""
 
     def column(self, field: str) -> Column: ...
+
+
+@contextmanager
+def reading(where: str) -> Iterator[None]:
+    """Turn whatever a format's library raises about a damaged file into a `DataError` that names the file."""
+    try:
+        yield
+    except OfflineTrainerError:
+        raise
+    except Exception as error:
+        raise DataError(f"{where} cannot be read: {error}") from error
