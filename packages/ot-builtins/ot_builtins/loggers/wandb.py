@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
+from uuid import uuid4
 
 from offline_trainer_core.types import RunInfo
 from ot_builtins.extras import import_extra
@@ -38,7 +39,7 @@ class Wandb:
     def open(self, run: RunInfo, resume_step: int | None) -> None:
         known = run.dir / ID_FILE
         resumed = resume_step is not None and known.exists()
-        identity = known.read_text(encoding="utf-8").strip() if resumed else self._wandb.util.generate_id()
+        identity = known.read_text(encoding="utf-8").strip() if resumed else uuid4().hex[:8]
         known.write_text(identity + "\n", encoding="utf-8")
         self._run = self._wandb.init(
             **self._arguments, name=self._name or run.name, dir=str(run.dir), id=identity, resume="allow"

@@ -1,0 +1,44 @@
+"""`log.tensorboard`: what TensorBoard itself reads back."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+pytest.importorskip("tensorboard", reason="needs ot-builtins[tensorboard]")
+
+import torch  # noqa: F401 - the writer is torch's
+from ot_builtins.loggers.tensorboard import TensorBoard
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+
+def read(folder):
+    events = EventAccumulator(str(folder))
+    events.Reload()
+    return events
+
+
+def test_metrics_and_configuration_are_read_back(run_info, tmp_path):
+    logger = TensorBoard()
+    logger.open(run_info, None)
+    logger.log_hparams({"trainer": {"max_steps": 3}})
+    logger.log_metrics({"loss": 0.5}, step=10, stage="train")
+    logger.log_metrics({"loss": 0.25}, step=10, stage="val")
+    events = read(tmp_path / "tensorboard")  # the run goes on: what was logged is there already
+    assert [(e.step, e.value) for e in events.Scalars("train/loss")] == [(10, 0.5)]
+    assert [(e.step, e.value) for e in events.Scalars("val/loss")] == [(10, 0.25)]
+    text = events.Tensors("config/text_summary")[0].tensor_proto.string_val[0].decode()
+    assert json.loads(text.removeprefix("```json\n").removesuffix("\n```")) == {"trainer": {"max_steps": 3}}
+    logger.close()
+
+
+@pytest.mark.parametrize(("resume_step", "expected"), [(2, [1, 2, 3]), (None, [1, 2, 3, 4, 3])])
+def test_a_resume_purges_what_came_after_its_step(run_info, tmp_path, resume_step, expected):
+    for steps, resumed in (([1, 2, 3, 4], None), ([3], resume_step)):
+        logger = TensorBoard()
+        logger.open(run_info, resumed)
+        for step in steps:
+            logger.log_metrics({"loss": float(step)}, step=step, stage="train")
+        logger.close()
+    assert [e.step for e in read(tmp_path / "tensorboard").Scalars("train/loss")] == expected

@@ -1,0 +1,83 @@
+"""`log.wandb`: what the real client writes in offline mode, read back from its file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("wandb", reason="needs ot-builtins[wandb]")
+
+from ot_builtins.loggers.wandb import Wandb
+from wandb.proto.wandb_internal_pb2 import Record
+
+FILE_HEADER, BLOCK, RECORD_HEADER = 7, 32768, 7
+LAST_PARTS = (1, 4)
+"""Types of a part that completes a record: the only one, or the last one."""
+
+
+def records(path: Path) -> Iterator[Record]:
+    """Yield the records of a W&B file, which is laid out as a LevelDB log."""
+    data, at, record = path.read_bytes(), FILE_HEADER, b""
+    while at + RECORD_HEADER <= len(data):
+        if BLOCK - at % BLOCK < RECORD_HEADER:
+            at += BLOCK - at % BLOCK
+            continue
+        length, kind = int.from_bytes(data[at + 4 : at + 6], "little"), data[at + 6]
+        record += data[at + RECORD_HEADER : at + RECORD_HEADER + length]
+        at += RECORD_HEADER + length
+        if kind in LAST_PARTS:
+            yield Record.FromString(record)
+            record = b""
+
+
+def read(folder: Path) -> list[tuple[str, dict]]:
+    """Return (run id, logged values without W&B's own) of every history row in every file."""
+    rows = []
+    for path in sorted(folder.glob("wandb/offline-run-*/*.wandb")):
+        for record in records(path):
+            if record.WhichOneof("record_type") == "history":
+                items = {(i.key or "/".join(i.nested_key)): json.loads(i.value_json) for i in record.history.item}
+                rows.append((path.stem, {k: v for k, v in items.items() if not k.startswith("_")}))
+    return rows
+
+
+@pytest.fixture(autouse=True)
+def quiet(monkeypatch):
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    monkeypatch.setenv("WANDB_ERROR_REPORTING", "false")
+
+
+def log(run_info, steps, resume_step=None):
+    logger = Wandb(project="tests", mode="offline", tags=["small"])
+    logger.open(run_info, resume_step)
+    logger.log_hparams({"trainer": {"max_steps": 7919}})
+    for step in steps:
+        logger.log_metrics({"loss": step / 8}, step=step, stage="train")
+    logger.close()
+
+
+def test_metrics_and_configuration_are_read_back(run_info, tmp_path):
+    log(run_info, [1, 2])
+    assert [row for _, row in read(tmp_path)] == [
+        {"global_step": 1, "train/loss": 0.125},
+        {"global_step": 2, "train/loss": 0.25},
+    ]
+    (path,) = tmp_path.glob("wandb/offline-run-*/*.wandb")
+    everything = list(records(path))
+    configured = [u.value_json for r in everything for u in r.config.update if u.key == "trainer"]
+    configured += [u.value_json for r in everything for u in r.run.config.update if u.key == "trainer"]
+    assert json.loads(configured[-1]) == {"max_steps": 7919}
+    assert {r.run.display_name for r in everything if r.WhichOneof("record_type") == "run"} == {"pusht"}
+
+
+def test_a_resumed_run_is_the_same_run_there_and_a_fresh_one_another(run_info, tmp_path):
+    log(run_info, [1])
+    log(run_info, [2], resume_step=1)
+    (first, _), (resumed, row) = read(tmp_path)
+    assert resumed == first
+    assert row["global_step"] == 2
+    log(run_info, [1])
+    assert len({name for name, _ in read(tmp_path)}) == 2
