@@ -10,6 +10,7 @@ import pytest
 import tomllib
 import torch  # noqa: F401 - our wheels are built and installed where it is
 
+pytestmark = pytest.mark.slow
 REPOSITORY = Path(__file__).parents[2]
 PROJECTS = [REPOSITORY / "core", *sorted(path.parent for path in REPOSITORY.glob("packages/*/pyproject.toml"))]
 META = "offline-trainer"

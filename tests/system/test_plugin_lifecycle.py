@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch  # noqa: F401 - the runs need it
 
+pytestmark = pytest.mark.slow
 KEY = "loss.acme.constant"
 LOSS = """
 from offline_trainer_core import LossOutput

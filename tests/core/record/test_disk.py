@@ -12,6 +12,7 @@ import torch
 from offline_trainer_core.errors import CheckpointError
 from offline_trainer_core.record import CheckpointStore
 
+pytestmark = pytest.mark.slow
 OPERATIONS = [
     (os, "open"),
     (os, "fsync"),

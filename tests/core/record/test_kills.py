@@ -10,6 +10,8 @@ import pytest
 
 from offline_trainer_core.record import CheckpointStore
 
+pytestmark = pytest.mark.slow
+
 KILLED_AT_EVERY_OPERATION = """
 import io, os, signal, sys
 import safetensors.torch, torch

@@ -13,6 +13,8 @@ from offline_trainer_core.distributed import OneProcess
 from offline_trainer_core.errors import CheckpointError
 from offline_trainer_core.record import CheckpointStore
 
+pytestmark = pytest.mark.slow
+
 PROCESS = """
 import errno, os, sys
 import torch
