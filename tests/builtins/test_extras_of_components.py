@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 
 import pytest
+
+from offline_trainer_core.errors import ComponentError
 from ot_builtins.callbacks.loss_plot import LossPlot
 from ot_builtins.evals.gymnasium import Gymnasium
 from ot_builtins.loggers.mlflow import MLflow
 from ot_builtins.loggers.tensorboard import TensorBoard
 from ot_builtins.loggers.wandb import Wandb
-
-from offline_trainer_core.errors import ComponentError
 
 CASES = [
     (Wandb, {}, "wandb", "wandb"),

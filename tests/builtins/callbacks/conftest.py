@@ -9,17 +9,17 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from torch import nn
+
+from offline_trainer_core import RunInfo
+from offline_trainer_core.distributed import OneProcess
+from offline_trainer_core.record import CheckpointStore, RecordLogger
 from ot_builtins.data.random_regression import RandomRegression
 from ot_builtins.io import Mapping
 from ot_builtins.losses import TorchLoss
 from ot_builtins.strategies import Single
 from ot_builtins.supervised import Supervised
 from ot_builtins.trainer import DefaultTrainer
-from torch import nn
-
-from offline_trainer_core import RunInfo
-from offline_trainer_core.distributed import OneProcess
-from offline_trainer_core.record import CheckpointStore, RecordLogger
 
 
 class Sgd:

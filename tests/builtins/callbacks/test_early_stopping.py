@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch  # noqa: F401 - runs train
-from ot_builtins.callbacks.early_stopping import EarlyStopping
 
 from offline_trainer_core import ComponentError
+from ot_builtins.callbacks.early_stopping import EarlyStopping
 
 
 def test_a_run_that_never_improves_ends_after_patience_validations(fit):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from ot_builtins.callbacks.ema import Ema
-from ot_builtins.callbacks.model_checkpoint import ModelCheckpoint
 
 from offline_trainer_core import CheckpointError, ComponentError
+from ot_builtins.callbacks.ema import Ema
+from ot_builtins.callbacks.model_checkpoint import ModelCheckpoint
 
 
 class Watch:

@@ -13,6 +13,7 @@ import numpy as np
 import torch  # noqa: F401 - runs train
 from matplotlib.figure import Figure
 from matplotlib.image import imread
+
 from ot_builtins.callbacks.loss_plot import LossPlot, _draw_panel, _smooth, read_curves
 
 
@@ -52,7 +53,9 @@ def test_every_loss_has_a_panel_the_total_first_and_what_is_none_has_none(tmp_pa
     assert list(read_curves(path, ("q",))) == ["q"]
 
 
-@pytest.mark.parametrize(("values", "scale"), [([1.0, 0.001], "log"), ([1.0, 0.5], "linear"), ([1.0, -0.001], "linear")])
+@pytest.mark.parametrize(
+    ("values", "scale"), [([1.0, 0.001], "log"), ([1.0, 0.5], "linear"), ([1.0, -0.001], "linear")]
+)
 def test_the_axis_is_logarithmic_where_that_shows_more(values, scale):
     panel = Figure().subplots()
     _draw_panel(panel, "loss", {"train": list(enumerate(values))})

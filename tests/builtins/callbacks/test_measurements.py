@@ -6,11 +6,11 @@ from time import sleep
 
 import pytest
 import torch
+
+from offline_trainer_core import ComponentError
 from ot_builtins.callbacks.gradient_norms import GradientNorms
 from ot_builtins.callbacks.lr_monitor import LrMonitor
 from ot_builtins.callbacks.throughput import Throughput
-
-from offline_trainer_core import ComponentError
 
 
 def logged(run, prefix, stage="train"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import torch  # noqa: F401 - runs train
+
 from ot_builtins.callbacks.profiler import Profiler
 
 

@@ -11,9 +11,9 @@ import textwrap
 
 import pytest
 import torch  # noqa: F401 - runs train
-from ot_builtins.callbacks.progress import RATE_WINDOW, Progress, Speed
 
 from offline_trainer_core import hookspecs
+from ot_builtins.callbacks.progress import RATE_WINDOW, Progress, Speed
 
 
 def test_without_a_terminal_there_is_a_plain_line_at_every_log(fit, capsys):

@@ -8,11 +8,11 @@ import math
 from contextlib import contextmanager
 
 import pytest
+
+from offline_trainer_core.errors import ComponentError
 from ot_builtins.loggers.csv import Csv
 from ot_builtins.loggers.jsonl import Jsonl
 from ot_builtins.loggers.stdout import Stdout
-
-from offline_trainer_core.errors import ComponentError
 
 
 def read_jsonl(path):
@@ -114,7 +114,13 @@ def test_json_has_no_nan_so_it_is_a_word(run_info, tmp_path):
     with opened(Jsonl(), run_info) as logger:
         logger.log_metrics({"a": math.nan, "b": -math.inf, "c": 0.1}, step=1, stage="val")
     line = (tmp_path / "log.jsonl").read_text()
-    assert json.loads(line, parse_constant=pytest.fail) == {"a": "nan", "b": "-inf", "c": 0.1, "step": 1, "stage": "val"}
+    assert json.loads(line, parse_constant=pytest.fail) == {
+        "a": "nan",
+        "b": "-inf",
+        "c": 0.1,
+        "step": 1,
+        "stage": "val",
+    }
 
 
 def test_the_runs_own_record_is_not_to_be_written_over(run_info):

@@ -9,6 +9,7 @@ import pytest
 pytest.importorskip("mlflow", reason="needs ot-builtins[mlflow]")
 
 from mlflow.tracking import MlflowClient
+
 from ot_builtins.loggers.mlflow import MLflow
 
 
@@ -43,7 +44,7 @@ def test_metrics_parameters_and_the_configuration_are_read_back(run_info, tmp_pa
     assert history(client, run, "train/lr_0_") == [(10, 0.1)]
     assert run.data.params == {"trainer.max_steps": "3", "model.layers.0.dim": "4", "model.layers.1.dim": "2"}
     artifact = client.download_artifacts(run.info.run_id, "config.json", str(tmp_path))
-    with open(artifact) as file:  # noqa: PTH123 - the client gives a string
+    with open(artifact) as file:
         assert json.load(file)["model"]["layers"][1] == {"dim": 2}
 
 

@@ -9,8 +9,9 @@ import pytest
 pytest.importorskip("tensorboard", reason="needs ot-builtins[tensorboard]")
 
 import torch  # noqa: F401 - the writer is torch's
-from ot_builtins.loggers.tensorboard import TensorBoard
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from ot_builtins.loggers.tensorboard import TensorBoard
 
 
 def read(folder):

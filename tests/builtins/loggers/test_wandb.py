@@ -10,8 +10,9 @@ import pytest
 
 pytest.importorskip("wandb", reason="needs ot-builtins[wandb]")
 
-from ot_builtins.loggers.wandb import Wandb
 from wandb.proto.wandb_internal_pb2 import Record
+
+from ot_builtins.loggers.wandb import Wandb
 
 FILE_HEADER, BLOCK, RECORD_HEADER = 7, 32768, 7
 LAST_PARTS = (1, 4)
