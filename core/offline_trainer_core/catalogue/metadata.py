@@ -96,7 +96,7 @@ def _identity(distribution: Distribution) -> tuple[str, str] | None:
     """Return name and version, or None where the metadata does not tell."""
     try:
         name, version = distribution.metadata.get("Name"), distribution.metadata.get("Version")
-    except (OSError, ValueError, LookupError):
+    except (OSError, ValueError, LookupError, TypeError):
         return None
     return (str(name), str(version)) if name and version else None
 
@@ -105,8 +105,6 @@ def _first_on_path(
     advertisers: Iterable[tuple[Distribution, str]], broken: list[BrokenDistribution]
 ) -> list[tuple[str, str, str]]:
     """Return (name, version, text) of those that an import would meet first."""
-    from importlib_metadata import distribution as find
-
     first: dict[str, tuple[str, str, str, str]] = {}
     for distribution, text in advertisers:
         identity = _identity(distribution)
@@ -118,10 +116,19 @@ def _first_on_path(
         known = first.get(normalized(name))
         if known is not None and known[0] == place:
             broken.append(BrokenDistribution(name, f"versions {known[2]} and {version} both lie in {place}"))
-        stands_first = str(find(name).locate_file("")) == place  # one without entries of ours may stand before it
-        if stands_first and (known is None or _is_newer(version, known[2])):
+        if _stands_first(name, place) and (known is None or _is_newer(version, known[2])):
             first[normalized(name)] = (place, name, version, text)
     return [(name, version, text) for _, name, version, text in first.values()]
+
+
+def _stands_first(name: str, place: str) -> bool:
+    """Whether no distribution of this name, without entries of ours, stands before `place` on the path."""
+    from importlib_metadata import PackageNotFoundError, distribution
+
+    try:
+        return str(distribution(name).locate_file("")) == place
+    except (PackageNotFoundError, ValueError):
+        return True  # its folder is called otherwise
 
 
 def _is_newer(version: str, other: str) -> bool:

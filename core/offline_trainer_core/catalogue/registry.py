@@ -80,8 +80,12 @@ class Registry:
         """Return the known key that `key` was probably meant to be: of its kind, of its name, or the nearest of all."""
         bare = key.partition("@")[0]
         kind, _, name = bare.partition(".")
+        same_kind = {known.partition(".")[2]: known for known in self.keys(kind)}
+        meant = closest(name, same_kind)
+        if meant is not None:
+            return same_kind[meant]
         same_name = [known for known in self.keys() if known.partition(".")[2] == (name or bare)]
-        return closest(bare, self.keys(kind)) or next(iter(same_name), None) or closest(bare, self.keys())
+        return next(iter(same_name), None if same_kind else closest(bare, self.keys()))
 
     def explanations(self) -> tuple[str, ...]:
         """Return why an installed component may be unknown: unreadable metadata, and what was left out."""

@@ -31,7 +31,7 @@ def installed_version(distribution: str) -> str | None:
 
 @lru_cache(maxsize=256)
 def core_refusal(distribution: str, version: str) -> str | None:
-    """Return why this version of `distribution` cannot work with the installed core; None if it can, or is not known."""
+    """Return why this version of `distribution` cannot work with the installed core; None if it can or is unknown."""
     installed = installed_version(CORE)
     for needed in _requirements(distribution) if installed else ():
         unmet = installed is not None and not needed.specifier.contains(installed, prereleases=True)

@@ -36,6 +36,10 @@ class Plan:
         found = {entry.distribution: entry.version for entry in self.entries.values() if entry.origin == "installed"}
         return dict(sorted(found.items()))
 
+    def targets(self) -> list[Entry]:
+        """Return what `_target_` names: to be given to `Registry.with_local` before anything is built."""
+        return list(dict.fromkeys(entry for entry in self.entries.values() if entry.origin == "target"))
+
     def to_json(self) -> dict[str, Any]:
         """Return the plan as plain data: what is written into the run record and into every checkpoint."""
         return {

@@ -201,7 +201,7 @@ def _fits_name(name: str, value: Any) -> Fits:
     if name in ("float", "complex"):
         return None if isinstance(value, bool) else isinstance(value, (int, float))
     if name == "bool":
-        return None if isinstance(value, int) and not isinstance(value, bool) else isinstance(value, bool)
+        return True if isinstance(value, bool) else None if value in (0, 1) else False
     if name == "str":
         return isinstance(value, str)
     if name in PATHS:

@@ -116,7 +116,11 @@ def test_leftovers_of_an_older_version_are_recorded(install: Any, python: Any) -
 )
 def test_a_malformed_line_is_recorded_and_the_others_count(install: Any, python: Any, line: str, reason: str) -> None:
     install("ot-team", f"[offline_trainer.components]\nloss.good = team.losses:Good\n{line}\n")
-    code = "r = installed_registry(); result = [r.keys('loss'), [list(b) for b in r.broken]]"
+    code = """
+registry = installed_registry()
+keys = [entry.key for entry in registry.entries() if entry.distribution == "ot-team"]
+result = [keys, [list(broken) for broken in registry.broken]]
+"""
     keys, [[name, why]] = python(code)
     assert keys == ["loss.good"]
     assert name == "ot-team"

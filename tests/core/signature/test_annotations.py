@@ -57,6 +57,7 @@ MISFITS: list[tuple[str, Any, str]] = [
     ("int", [3], "int"),
     ("float", "1e-3", "float"),
     ("bool", "yes", "bool"),
+    ("bool", 3, "bool"),
     ("str", 3, "str"),
     ("int | None", "x", "int or null"),
     ("Optional[int]", "x", "int or null"),

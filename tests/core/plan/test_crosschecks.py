@@ -1,0 +1,114 @@
+"""What does not go together across sections is reported before anything is built."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+EXPERIMENT = """
+schema_version: 1
+run: {name: test, out_dir: runs}
+model:
+  sequential: {inputs: [x], layers: [{_type_: block.mlp, dims: [4, 2]}]}
+data: {_type_: data.tensors, batch_size: 8}
+io: {_type_: io.mapping, model_kwargs: {x: obs}, targets: {y: action}}
+loss: {_type_: loss.torch, fn: {_type_: nn.MSELoss}}
+optimizer: {_type_: optim_factory.torch, type: AdamW, kwargs: {lr: 0.001}}
+"""
+
+
+def codes(report: Any) -> list[tuple[str, str]]:
+    return [(problem.code, problem.config_path) for problem in report.problems]
+
+
+MODEL = "\n  sequential: {inputs: [x], layers: [{_type_: block.mlp, dims: [4, 2]}]}\n"
+TWO_MODELS = (
+    " {components: {actor: {_type_: model.actor, dims: [1]}, critic: {_type_: model.actor, dims: [1], freeze: true}}}\n"
+)
+OPTIMIZER = "optimizer: {_type_: optim_factory.torch, type: AdamW, kwargs: {lr: 0.001}}"
+SCHEDULER = "{_type_: sched_factory.torch, type: StepLR, kwargs: {step_size: 2}"
+FACTORY = "{_type_: optim_factory.torch}"
+
+
+@pytest.mark.parametrize(
+    ("device", "precision", "expected"),
+    [
+        ("cpu", "fp16-mixed", [("precision-device", "run.precision")]),
+        ("cpu", "bf16-mixed", []),
+        ("auto", "fp16-mixed", []),
+        ("cuda:3", "fp16-mixed", []),
+        ("cpuu", "fp32", [("wrong-device", "run.device")]),
+        ("cuda:x", "fp32", [("wrong-device", "run.device")]),
+    ],
+)
+def test_precision_goes_with_the_device(check: Any, device: str, precision: str, expected: Any) -> None:
+    run = f"name: test, device: '{device}', precision: {precision}"
+    assert codes(check(EXPERIMENT.replace("name: test", run))) == expected
+
+
+@pytest.mark.parametrize("section", ["io", "loss", "optimizer", "data"])
+def test_supervised_learning_needs_its_sections(check: Any, section: str) -> None:
+    lines = [line for line in EXPERIMENT.splitlines() if not line.startswith(f"{section}:")]
+    report = check("\n".join(lines))
+    assert codes(report) == [("missing-section", section)]
+
+
+def test_an_algorithm_needs_no_io_and_no_loss(check: Any) -> None:
+    lines = [line for line in EXPERIMENT.splitlines() if not line.startswith(("io:", "loss:"))]
+    assert check("\n".join([*lines, "algorithm: {_type_: algo.actor_critic}"])).problems == ()
+
+
+def test_a_scheduler_on_a_metric_names_the_metric(check: Any) -> None:
+    text = f"{EXPERIMENT}scheduler: {SCHEDULER}, interval: metric"
+    assert codes(check(text + "}\n")) == [("missing-monitor", "scheduler.interval")]
+    assert check(text + ", monitor: val/loss}\n").problems == ()
+
+
+@pytest.mark.parametrize(
+    ("mapping", "expected"),
+    [
+        ("model_kwargs: {x: obs}", []),
+        ("model_args: [obs]", []),
+        ("model_kwargs: {y: obs}", [("model-inputs", "io.model_kwargs.y")]),
+        ("model_kwargs: {}", [("model-inputs", "io.model_kwargs")]),
+        ("model_args: [obs], model_kwargs: {x: obs}", [("model-inputs", "io.model_kwargs.x")]),
+    ],
+)
+def test_io_gives_the_model_what_it_is_called_with(check: Any, mapping: str, expected: Any) -> None:
+    assert codes(check(EXPERIMENT.replace("model_kwargs: {x: obs}", mapping))) == expected
+
+
+def test_inputs_that_nobody_knows_are_not_checked(check: Any) -> None:
+    text = EXPERIMENT.replace(MODEL, " {_type_: block.mlp, dims: [4, 2]}\n").replace("{x: obs}", "{anything: obs}")
+    assert check(text).problems == ()
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "expected"),
+    [
+        (f"{{actor: {FACTORY}}}", []),
+        (FACTORY, []),
+        (f"{{acter: {FACTORY}}}", [("unknown-model-component", "optimizer.acter")]),
+        (f"{{critic: {FACTORY}}}", [("frozen-optimizer", "optimizer.critic")]),
+    ],
+)
+def test_optimizers_have_the_names_of_models(check: Any, optimizer: str, expected: Any) -> None:
+    text = EXPERIMENT.replace(MODEL, TWO_MODELS).replace(OPTIMIZER, f"optimizer: {optimizer}")
+    assert codes(check(text)) == expected
+
+
+def test_schedulers_have_the_names_of_optimizers(check: Any) -> None:
+    text = EXPERIMENT.replace(MODEL, TWO_MODELS)
+    named = text.replace(OPTIMIZER, f"optimizer: {{actor: {FACTORY}}}")
+    assert check(f"{named}scheduler: {{actor: {SCHEDULER}}}}}\n").problems == ()
+    assert codes(check(f"{named}scheduler: {{critic: {SCHEDULER}}}}}\n")) == [("unknown-optimizer", "scheduler.critic")]
+    assert codes(check(f"{text}scheduler: {{actor: {SCHEDULER}}}}}\n")) == [("scheduler-names", "scheduler")]
+
+
+def test_a_field_is_normalized_in_a_known_way_or_as_another_is(check: Any) -> None:
+    good = "normalize: {obs: mean_std, next_obs: obs, action: none}\n"
+    assert check(EXPERIMENT + good).problems == ()
+    report = check(EXPERIMENT + "normalize: {obs: meanstd, next_obs: action, action: none}\n")
+    assert codes(report) == [("wrong-normalization", "normalize.obs"), ("wrong-normalization", "normalize.next_obs")]
+    assert report.problems[0].suggestion == "mean_std"
