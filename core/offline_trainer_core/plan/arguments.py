@@ -87,7 +87,8 @@ def _check(call: _Call, signature: Signature, folders: tuple[str, ...]) -> Itera
         yield call.mention.document.problem("duplicate-argument", message, call.paths[key], at_key=True, notes=note)
     for key in () if delegated else fit.missing:  # a factory may add arguments of its own
         message = f"{call.entry.key} ({call.entry.label}) needs '{key}'"
-        yield call.mention.problem("missing-argument", message, notes=note, fix=f"add {key}: ...")
+        problem = call.mention.problem("missing-argument", message, notes=note, fix=f"add {key}: ...")
+        yield replace(problem, config_path=call.mention.place)
     if fit.surplus:
         message = f"{call.entry.key} takes {len(inner.positional)} positional arguments, and {len(call.args)} are given"
         yield call.mention.document.problem("too-many-arguments", message, call.args_path, notes=note)

@@ -44,6 +44,7 @@ class Resolver:
         entry = allowed[0]
         if mention.kinds and entry.kind not in mention.kinds:
             problems.append(self._wrong_kind(mention, entry))
+            return None  # its arguments are beside the point
         problems += _unusable(mention, entry)
         return entry
 

@@ -38,7 +38,7 @@ def test_an_unknown_argument_shows_the_signature_and_what_was_meant(check: Any) 
 
 def test_a_missing_argument_is_named(check: Any) -> None:
     report = check(EXPERIMENT.replace(", batch_size: 8", ""))
-    assert codes(report) == [("missing-argument", "data._type_")]
+    assert codes(report) == [("missing-argument", "data")]
     assert "needs 'batch_size'" in report.problems[0].message
 
 
@@ -118,7 +118,7 @@ def test_everything_is_reported_at_once_in_the_order_of_the_text(check: Any) -> 
     report = check(text.replace("loss.torch", "loss.trch") + "callback: []\n")
     assert [problem.config_path for problem in report.problems] == [
         "run",
-        "data._type_",
+        "data",
         "data.batch_siz",
         "loss._type_",
         "optimizer.kwargs.lr",

@@ -147,6 +147,6 @@ def test_an_allowed_target_is_planned_and_checked(
     dotted = TARGET.replace(":Far", ".Far")
     assert check(using(dotted, settings)).plan.entries["loss"].reference == "extensions_for_plan.inner:Far"
     assert codes(check(using(TARGET.replace("depth", "dept"), settings))) == [
-        ("missing-argument", "loss._target_"),
+        ("missing-argument", "loss"),
         ("unknown-argument", "loss.dept"),
     ]

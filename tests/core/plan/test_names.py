@@ -53,6 +53,7 @@ def test_broken_metadata_is_shown_with_an_unknown_key(check: Any, parts: Registr
     ("text", "place", "wanted"),
     [
         ("loss: {_type_: cb.progress}", "loss._type_", "loss.*"),
+        ("loss: {_type_: optim_factory.torch, type: nothing, odd: 1}", "loss._type_", "loss.*"),
         ("trainer: {_type_: cb.progress}", "trainer._type_", "trainer.*"),
         ("callbacks: [{_type_: log.csv}]", "callbacks[0]._type_", "cb.*"),
         ("eval: {a: {_type_: log.csv}}", "eval.a._type_", "eval.*"),
