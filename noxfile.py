@@ -35,7 +35,9 @@ def demo(session: nox.Session) -> None:
     """Record demonstrations in a simulator, learn a policy from them, compare it with the expert and with chance."""
     install_torch(session)
     install_packages(session, "ot-builtins[gymnasium,plots]", "ot-policy-constructor", "ot-example-plugins")
-    session.run("ot", "record", "examples/pendulum/demonstrations.npz")
+    recorded = "examples/pendulum/data/demonstrations.npz"
+    record = ["ot", "record", "--env", "Pendulum-v1", "--policy", "policy.examples.pendulum_swing_up"]
+    session.run(*record, "--episodes", "100", "--noise", "0.2", "--out", recorded)
     session.run("ot", "run", "examples/pendulum/bc.yaml", "--overwrite", *session.posargs)
 
 

@@ -1,6 +1,6 @@
 """What a training step costs beside a hand-written loop, ours and our peers', interleaved in one process.
 
-    python benchmarks/loop_overhead.py [--rounds 15] [--steps 1000] [--only "offline trainer"] [--json FILE]
+    python benchmarks/loop_overhead.py [--rounds 15] [--epochs 2] [--only "offline trainer"] [--json FILE]
 
 A ratio is the median over rounds of (contender / hand-written loop of the same round); one thread, process CPU time.
 """
@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import median
 
 import torch
-from loop_peers import CONTENDERS
+from loop_peers import CONTENDERS, EPOCH
 
 RAW = "hand-written loop"
 
@@ -26,10 +26,10 @@ def main() -> None:
     torch.set_num_threads(1)
     logging.disable(logging.WARNING)  # the peers say a lot when they start
     names, skipped = available(arguments.only)
-    seconds = measure(names, arguments.rounds, arguments.steps)
+    seconds = measure(names, arguments.rounds, arguments.epochs * EPOCH)
     table = {
         name: {
-            "us_per_step": 1e6 * median(seconds[name]) / arguments.steps,
+            "us_per_step": 1e6 * median(seconds[name]) / (arguments.epochs * EPOCH),
             "of_raw": median(mine / raw for mine, raw in zip(seconds[name], seconds[RAW], strict=True)),
         }
         for name in names
@@ -43,7 +43,7 @@ def main() -> None:
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--epochs", type=int, default=2, help=f"passes of {EPOCH} steps in each round")
     parser.add_argument("--only", action="append", default=[], help="a contender beside the hand-written loop")
     parser.add_argument("--json", type=Path)
     return parser.parse_args()
@@ -56,7 +56,7 @@ def available(only: list[str]) -> tuple[list[str], dict[str, str]]:
         if only and name not in (RAW, *only):
             continue
         try:
-            train(50)
+            train(EPOCH)
         except ImportError as error:
             skipped[name] = f"{error.name} is not installed"
         else:
@@ -77,7 +77,9 @@ def measure(names: list[str], rounds: int, steps: int) -> dict[str, list[float]]
 
 
 def print_table(table: dict[str, dict[str, float]], skipped: dict[str, str], arguments: argparse.Namespace) -> None:
-    print(f"MLP 32-64-16, batch 32, fused AdamW, {arguments.rounds} rounds of {arguments.steps} steps, one thread")
+    print(
+        f"MLP 32-64-16, batch 32, fused AdamW, {arguments.rounds} rounds of {arguments.epochs * EPOCH} steps, one thread"
+    )
     for name, row in table.items():
         print(f"  {name:36}{row['us_per_step']:8.0f} us per step{row['of_raw']:8.3f} of raw")
     for name, reason in skipped.items():

@@ -12,10 +12,12 @@ import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-BATCH, ROWS, LOG_EVERY, LR = 32, 32_000, 100, 1e-3
+BATCH, EPOCH, LOG_EVERY, LR = 32, 500, 100, 1e-3  # EPOCH: steps of one pass over the rows
+ROWS = BATCH * EPOCH
 X = torch.randn(ROWS, 32, generator=torch.Generator().manual_seed(0))
 Y = torch.randn(ROWS, 16, generator=torch.Generator().manual_seed(1))
 
@@ -72,8 +74,6 @@ def offline_trainer(steps: int) -> float:
 
 def _configuration(steps: int, folder: str) -> dict[str, object]:
     data = Path(folder, "data.npz")
-    import numpy as np
-
     np.savez(data, x=X.numpy(), y=Y.numpy())
     return {
         "schema_version": 1,
@@ -90,11 +90,11 @@ def _configuration(steps: int, folder: str) -> dict[str, object]:
                 ],
             }
         },
-        "data": {"_type_": "data.tensors", "path": str(data), "batch_size": BATCH},
+        "data": {"_type_": "data.tensors", "data": str(data), "batch_size": BATCH},
         "io": {"_type_": "io.mapping", "model_kwargs": {"x": "x"}, "targets": {"y": "y"}},
-        "loss": {"_type_": "loss.torch", "fn": {"_type_": "nn.MSELoss"}},
+        "loss": {"_type_": "loss.torch", "fn": "MSELoss"},
         "optimizer": {"_type_": "optim_factory.torch", "type": "AdamW", "kwargs": {"lr": LR, "fused": True}},
-        "trainer": {"_type_": "trainer.default", "max_steps": steps, "log_every_n_steps": LOG_EVERY},
+        "trainer": {"_type_": "trainer.default", "max_epochs": steps // EPOCH, "log_every_n_steps": LOG_EVERY},
         "callbacks": [{"_type_": "cb.loop_clock"}],
     }
 
