@@ -1,7 +1,7 @@
 """Which components are installed, known from metadata alone: looking imports nothing."""
 
 from offline_trainer_core.catalogue.digest import code_digest
-from offline_trainer_core.catalogue.entry import CORE, Entry, installed_version, normalized
+from offline_trainer_core.catalogue.entry import Entry
 from offline_trainer_core.catalogue.installed import (
     installed_commands,
     installed_plugins,
@@ -11,6 +11,7 @@ from offline_trainer_core.catalogue.installed import (
 from offline_trainer_core.catalogue.local import import_local_module
 from offline_trainer_core.catalogue.metadata import BrokenDistribution
 from offline_trainer_core.catalogue.registry import Registry
+from offline_trainer_core.catalogue.requirements import CORE, installed_version, normalized
 from offline_trainer_core.catalogue.spelling import closest
 
 __all__ = [

@@ -7,18 +7,11 @@ from functools import reduce
 from importlib import import_module
 from typing import Any, Literal
 
-from offline_trainer_core.catalogue.requirements import (
-    CORE,
-    core_refusal,
-    installed_version,
-    missing_of_extras,
-    normalized,
-    provider_of,
-)
+from offline_trainer_core.catalogue.requirements import core_refusal, missing_of_extras, provider_of
 from offline_trainer_core.catalogue.spelling import closest
 from offline_trainer_core.errors import ComponentError
 
-__all__ = ["CORE", "Entry", "SignaturePolicy", "installed_version", "normalized"]
+__all__ = ["Entry", "SignaturePolicy"]
 
 SignaturePolicy = Literal["strict", "best_effort"]
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from offline_trainer_core.catalogue.entry import Entry, SignaturePolicy, normalized
+from offline_trainer_core.catalogue.entry import Entry, SignaturePolicy
 from offline_trainer_core.catalogue.metadata import BrokenDistribution
+from offline_trainer_core.catalogue.requirements import normalized
 from offline_trainer_core.catalogue.spelling import closest
 from offline_trainer_core.errors import ComponentError
 
