@@ -117,3 +117,16 @@ def test_a_recording_of_the_command_serves_an_evaluation(swing_up: Path) -> None
     evaluation = "+eval={_type_: eval.examples.action_error, file: demos.npz}"
     result = run(swing_up, [evaluation, "data.episodes=3", "data.val_episodes=1", "trainer.max_steps=20"])
     assert {"eval/action_mae", "eval/action_r2"} <= result.metrics.keys()
+
+
+def test_its_frontend_is_another_way_to_write_the_model(swing_up: Path) -> None:
+    widths = [
+        "~model",
+        "+model={widths: {sizes: [3, 16, 1], activation: Tanh}}",
+        "data.episodes=3",
+        "data.val_episodes=1",
+    ]
+    assert run(swing_up, [*widths, "trainer.max_steps=3"]).state.global_step == 3
+    misspelled = ["~model", "+model={widths: {sizes: [3, 1], activaton: Tanh}}"]
+    (problem,) = check_config(swing_up, misspelled).problems
+    assert (problem.config_path, problem.suggestion) == ("model.widths.activaton", "activation")
