@@ -73,6 +73,23 @@ def test_a_checkpoint_of_a_validation_resumes_without_validating_again(fit, tmp_
     assert all(torch.equal(a, b) for a, b in zip(resumed.model.parameters(), whole.model.parameters(), strict=True))
 
 
+def test_a_checkpoint_has_what_every_callback_made_of_its_step_wherever_they_are_listed(fit):
+    class CountSteps:
+        seen = 0
+
+        def on_train_step_end(self):
+            self.seen += 1
+
+        def state_dict(self):
+            return {"seen": self.seen}
+
+        def load_state_dict(self, state):
+            self.seen = state["seen"]
+
+    run = fit({"save": ModelCheckpoint(every_n_steps=5), "count": CountSteps()}, max_epochs=1)
+    assert run.store.load("step_00000005").state["callbacks.count"] == {"seen": 5}
+
+
 @pytest.mark.parametrize("save_last", [True, False])
 def test_the_end_is_saved_where_it_is_wanted_and_nobody_else_did(fit, save_last):
     run = fit({}, max_epochs=1)

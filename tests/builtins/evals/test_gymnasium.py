@@ -6,14 +6,14 @@ import json
 
 import pytest
 
-gymnasium = pytest.importorskip("gymnasium", reason="needs ot-builtins[gymnasium]")
-
 import numpy as np
 import torch
 
 from offline_trainer_core.errors import ComponentError
 from ot_builtins.evals.gymnasium import Gymnasium
 from ot_builtins.evals.policies import RandomPolicy
+
+gymnasium = pytest.importorskip("gymnasium", reason="needs ot-builtins[gymnasium]")
 
 
 class Follow:
