@@ -77,9 +77,8 @@ def measure(names: list[str], rounds: int, steps: int) -> dict[str, list[float]]
 
 
 def print_table(table: dict[str, dict[str, float]], skipped: dict[str, str], arguments: argparse.Namespace) -> None:
-    print(
-        f"MLP 32-64-16, batch 32, fused AdamW, {arguments.rounds} rounds of {arguments.epochs * EPOCH} steps, one thread"
-    )
+    steps = arguments.epochs * EPOCH
+    print(f"MLP 32-64-16, batch 32, fused AdamW, {arguments.rounds} rounds of {steps} steps, one thread")
     for name, row in table.items():
         print(f"  {name:36}{row['us_per_step']:8.0f} us per step{row['of_raw']:8.3f} of raw")
     for name, reason in skipped.items():
