@@ -12,9 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from offline_trainer_core import Step
-from offline_trainer_core.errors import ComponentError
-from offline_trainer_core.nest import select
+from offline_trainer_core import ComponentError, Step, select
 from ot_offline_rl.targets import TargetNetworks
 
 __all__ = ["TD3BC"]
@@ -31,8 +29,8 @@ class TD3BC:
     ends a return: the value of an episode that was cut off (`truncated`) goes on.
 
     `policy_noise` and `noise_clip` are fractions of `max_action`, which is the actor's unless given, and 1 where the
-    actor has none. Raises `ComponentError` if a model component is
-    missing, or the critic's output is not `(2, B)`. Source: Fujimoto & Gu 2021; its values are the defaults.
+    actor has none. Raises `ComponentError` if a model component is missing, or the critic's output is not `(2, B)`.
+    Source: Fujimoto & Gu 2021; its values are the defaults.
     """
 
     def __init__(
