@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
 import numpy as np
+import pytest
 import torch
 
 from offline_trainer_core.errors import ComponentError

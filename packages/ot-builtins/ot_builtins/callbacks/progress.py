@@ -24,8 +24,8 @@ class Progress:
     nothing. Elsewhere it is a plain line whenever training is logged.
     """
 
-    def __init__(self, metric: str = "loss", refresh_per_second: float = 4.0) -> None:
-        """`metric` is the logged value to show, of training and of validation."""
+    def __init__(self, metric: str | None = None, refresh_per_second: float = 4.0) -> None:
+        """`metric` is the logged value to show, of training and of validation; by default the first that names a loss."""
         self.metric = metric
         self.refresh_per_second = refresh_per_second
         self._speed = Speed()
@@ -49,11 +49,16 @@ class Progress:
             self._live.start()
 
     def on_log(self, context: Any, metrics: Mapping[str, float], stage: str) -> None:
-        if self._console is None or self._live is not None or self.metric not in metrics:
+        if self._console is None or self._live is not None or self._shown(metrics) is None:
             return
         self._speed.observe(context.state.global_step)
         if stage in ("train", "val"):
             self._console.print("  ".join(self._words(context)), markup=False)
+
+    def _shown(self, logs: Mapping[str, float]) -> str | None:
+        if self.metric is not None:
+            return self.metric if self.metric in logs else None
+        return "loss" if "loss" in logs else next((name for name in logs if "loss" in name), None)
 
     def on_fit_end(self) -> None:
         self._close()
@@ -83,9 +88,10 @@ class Progress:
     def _words(self, context: Any) -> list[str]:
         state, total = context.state, context.max_steps
         words = [_of("step", state.global_step, total), _of("epoch", state.epoch + 1, context.max_epochs)]
-        for label, logs in ((self.metric, context.last_train_logs), (f"val {self.metric}", context.last_val_logs)):
-            if self.metric in logs:
-                words.append(f"{label} {logs[self.metric]:.4g}")
+        for prefix, logs in (("", context.last_train_logs), ("val ", context.last_val_logs)):
+            metric = self._shown(logs)
+            if metric is not None:
+                words.append(f"{prefix}{metric} {logs[metric]:.4g}")
         rate = self._speed.steps_per_second
         if rate:
             words.append(f"{rate:.3g} steps/s" if rate < 100 else f"{rate:.0f} steps/s")
