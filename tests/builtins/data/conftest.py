@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
@@ -29,6 +28,8 @@ def placed() -> Callable[..., Any]:
     """Return a function that places a data module on one of several processes and sets it up."""
 
     def place(module: Any, *, seed: int = 0, rank: int = 0, world_size: int = 1) -> Any:
+        import torch
+
         module.place(seed=seed, rank=rank, world_size=world_size, device=torch.device("cpu"))
         module.setup("fit")
         return module
@@ -41,6 +42,8 @@ def assert_same_batches() -> Callable[[Iterable[Any], Iterable[Any]], None]:
     """Return a function that compares two sequences of flat batches bit by bit."""
 
     def compare(found: Iterable[Any], expected: Iterable[Any]) -> None:
+        import torch
+
         found, expected = list(found), list(expected)
         assert len(found) == len(expected)
         for ours, reference in zip(found, expected, strict=True):
