@@ -116,7 +116,7 @@ def on_evaluation_end(context: Any, results: Mapping[str, float]) -> None:
 
 @hookspec
 def on_checkpoint_saved(context: Any, path: Path) -> None:
-    """A checkpoint was published under its final name."""
+    """A checkpoint was published under its final name; one that is saved asynchronously is on its way there."""
 
 
 @hookspec

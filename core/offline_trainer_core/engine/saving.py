@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from offline_trainer_core.engine.state import Counters, gather, is_stateful, res
 from offline_trainer_core.engine.step import OptimizerSlot
 
 __all__ = ["Saver", "stateful_parts"]
+
+log = logging.getLogger(__name__)
 
 
 def stateful_parts(
@@ -68,12 +71,14 @@ class Saver:
         if source is None:
             return False
         state = run.checkpoints.load(source).state
-        restore({**self._shared, **self._own}, _of_rank(state, run.rank), source)
+        restore(self._shared, {name: value for name, value in state.items() if not name.startswith("rank")}, source)
+        own = {name: state[name] for name in self._own if name in state}
+        if not own:
+            log.warning("%s was saved by fewer processes: the randomness of process %d begins anew", source, run.rank)
+        restore({name: self._own[name] for name in own}, own, source)
         return True
 
-
-def _of_rank(state: Mapping[str, Any], rank: int) -> dict[str, Any]:
-    """Return the sections that all processes share, and those of process `rank`."""
-    return {
-        name: value for name, value in state.items() if not name.startswith("rank") or name.startswith(f"rank{rank}.")
-    }
+    def wait(self) -> None:
+        """Wait for a checkpoint that is still being written, and raise what went wrong with it."""
+        if self._context.run.checkpoints is not None:
+            self._context.run.checkpoints.wait()

@@ -194,6 +194,7 @@ class Session:
         metrics = {f"{stage}/{name}": value for stage, logs in stages.items() for name, value in logs.items()}
         if context.run.checkpoints is not None and self._saver.saved_at != self.state.global_step:
             context.save_checkpoint()
+        self._saver.wait()
         if not self.interrupted:
             return RunResult(context.run.dir, self.state, metrics, "finished", context.stop_reason or "")
         return RunResult(context.run.dir, self.state, metrics, "stopped", self._signals.received or "another process")
