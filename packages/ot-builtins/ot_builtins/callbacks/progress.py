@@ -25,7 +25,7 @@ class Progress:
     """
 
     def __init__(self, metric: str | None = None, refresh_per_second: float = 4.0) -> None:
-        """`metric` is the logged value to show, of training and of validation; by default the first that names a loss."""
+        """`metric` is the logged value to show, of training and validation; by default the first that names a loss."""
         self.metric = metric
         self.refresh_per_second = refresh_per_second
         self._speed = Speed()
