@@ -93,7 +93,10 @@ class Loss(Protocol):
 
 
 class OptimizerFactory(Protocol):
-    """`optim_factory.*`: called once per optimizer, after weights are initialised, frozen, placed and wrapped."""
+    """`optim_factory.*`: called once per optimizer, after weights are initialised, frozen, placed and wrapped.
+
+    Optional: `freeze(model)`, called before models are wrapped: takes the gradients of parameters that are not to be trained.
+    """
 
     def build(self, model: nn.Module, *, registry: Any) -> Optimizer: ...
 

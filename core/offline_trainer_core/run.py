@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from offline_trainer_core.catalogue import Registry, installed_registry
-from offline_trainer_core.config import Config, config_digest, masked, resolve_config, to_yaml
+from offline_trainer_core.config import Config, config_digest, masked, redacted, resolve_config, to_yaml
 from offline_trainer_core.distributed import Collectives, connect
 from offline_trainer_core.errors import ConfigError, DeviceError, UsageError
 from offline_trainer_core.plan import CheckReport, Plan, check_config_tree, plan_difference
@@ -82,15 +82,17 @@ def evaluate(
     if not (folder.dir / "config.yaml").is_file():
         raise UsageError(f"{run_dir} is no run folder: it has no config.yaml")
     resolved = resolve_config(folder.dir / "config.yaml", overrides)
+    if resolved.find("loggers") is not None:
+        resolved = resolve_config(folder.dir / "config.yaml", [*overrides, "~loggers"])
     registry = build_registry(resolved)
     report = _checked(resolved, registry)
     with _joined() as collectives:
-        info = replace(_describe(resolved, report, folder, collectives), resume_from=checkpoint)
+        info = replace(_describe(resolved, report.plan, folder, collectives), resume_from=checkpoint)
         parts = _build(resolved, registry, report.plan, info, collectives)
         if not parts["evaluations"]:
             raise UsageError(f"{run_dir}: its configuration has no 'eval' section")
-        session = Session({**parts, "loggers": {}}, LoopSettings(max_steps=1))
-        session.restore()
+        session = Session({**parts, "optimizer_factory": None, "scheduler_factory": None}, LoopSettings())
+        session.restore_policy()
         return session.evaluate()
 
 
@@ -103,7 +105,7 @@ def rehearse(config: Source, overrides: Sequence[str] = ()) -> Rehearsal:
     report = _checked(resolved, registry)
     with _joined() as collectives:
         folder = RunFolder(Path(resolved.plain("run.out_dir")) / resolved.plain("run.name"))
-        info = replace(_describe(resolved, report, folder, collectives), resume_from=None)
+        info = replace(_describe(resolved, report.plan, folder, collectives), resume_from=None)
         return carry_through(_build(resolved, registry, report.plan, info, collectives))
 
 
@@ -160,16 +162,20 @@ def _open(
         out_dir, name = Path(config.plain("run.out_dir")).expanduser(), config.plain("run.name")
         path = RunFolder.create(out_dir, name, resume=resume_from == "auto", overwrite=overwrite).dir
     folder = RunFolder(collectives.broadcast_object(path), collectives)
-    info = replace(_describe(config, report, folder, collectives), resume_from=resume_from)
+    info = replace(_describe(config, report.plan, folder, collectives), resume_from=resume_from)
     if info.is_main:
-        folder.write_config(to_yaml(info.hparams), sources=config.sources, overrides=config.overrides)
+        folder.write_config(
+            to_yaml(info.hparams),
+            sources={file: redacted(text, config) for file, text in config.sources.items()},
+            overrides=[redacted(text, config) for text in config.overrides],
+        )
         folder.write_plan(info.plan)
         folder.write_environment(describe_environment(report.plan.distributions()))
         folder.set_status("running", 0)
     return folder, info
 
 
-def _describe(config: Config, report: CheckReport, folder: RunFolder, collectives: Collectives) -> RunInfo:
+def _describe(config: Config, plan: Plan, folder: RunFolder, collectives: Collectives) -> RunInfo:
     from offline_trainer_core.build import choose_device, make_deterministic
 
     if config.plain("run.deterministic"):
@@ -182,8 +188,8 @@ def _describe(config: Config, report: CheckReport, folder: RunFolder, collective
         precision=config.plain("run.precision") or "fp32",
         rank=collectives.rank,
         world_size=collectives.world_size,
-        hparams=masked(config),
-        plan=report.plan.to_json(),
+        hparams=plan.inlined(masked(config), {path: masked(file) for path, file in plan.model_files.items()}),
+        plan=plan.to_json(),
         config_digest=config_digest(config),
         checkpoints=folder.checkpoints,
     )
@@ -218,9 +224,7 @@ def _fit(config: Config, registry: Registry, plan: Plan, info: RunInfo, collecti
     return result
 
 
-def _build(
-    config: Config, registry: Registry, plan: Plan, info: RunInfo, collectives: Collectives
-) -> dict[str, Any]:
+def _build(config: Config, registry: Registry, plan: Plan, info: RunInfo, collectives: Collectives) -> dict[str, Any]:
     """Build the parts, models from the same seed on every process."""
     from offline_trainer_core.build import build_parts
     from offline_trainer_core.engine import seed_everything

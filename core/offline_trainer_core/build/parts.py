@@ -32,8 +32,7 @@ def build_parts(
     """Return every part of the run by its name; imports what `plan` names and nothing else."""
     for module in plan.local_modules:
         import_local_module(module.name, module.folder, registry)
-    for entry in {entry.key: entry for entry in plan.entries.values() if entry.origin == "target"}.values():
-        registry.register_module(entry.key, entry.reference)
+    registry = registry.with_local(plan.targets())
     models, options = build_models(config, registry, plan)
     parts: dict[str, Any] = {
         "run": run,
@@ -46,18 +45,11 @@ def build_parts(
         "compile": config.plain("run.compile"),
         "strategy": _strategy(config, registry, collectives),
         "algorithm": build_section(config, registry, "algorithm", default="algo.supervised"),
-        "plugins": {name: _plugin(name, registry) for name in config.plain("plugins") or ()},
+        "plugins": {name: registry.plugin(name) for name in config.plain("plugins") or ()},
     }
     parts |= {part: build_section(config, registry, section) for section, part in SECTIONS.items()}
     parts |= {section: _list(config, registry, section) for section in LISTS}
     return {**parts, "evaluations": _evaluations(config, registry)}
-
-
-def _plugin(name: str, registry: Registry) -> Any:
-    """Return the listener of a hook plugin: an instance where it is advertised as a class, else what it is."""
-    (entry,) = registry.plugin_candidates(name)
-    target = entry.load()
-    return target() if isinstance(target, type) else target
 
 
 def build_trainer(config: Config, registry: Registry) -> Any:

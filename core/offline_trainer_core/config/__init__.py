@@ -4,7 +4,7 @@ from offline_trainer_core.config.digest import config_digest
 from offline_trainer_core.config.dump import to_yaml
 from offline_trainer_core.config.paths import join_path, parent_path, split_path
 from offline_trainer_core.config.resolve import resolve_config
-from offline_trainer_core.config.secrets import masked
+from offline_trainer_core.config.secrets import masked, redacted
 from offline_trainer_core.config.tree import (
     Assignment,
     Config,
@@ -27,6 +27,7 @@ __all__ = [
     "join_path",
     "masked",
     "parent_path",
+    "redacted",
     "resolve_config",
     "split_path",
     "to_plain",

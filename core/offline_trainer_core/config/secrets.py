@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
-from offline_trainer_core.config.tree import Config, MappingNode, Node, SequenceNode
+from offline_trainer_core.config.tree import Config, MappingNode, Node, ScalarNode, SequenceNode
 
-__all__ = ["is_secret_key", "is_secret_variable", "masked"]
+__all__ = ["is_secret_key", "is_secret_variable", "masked", "redacted"]
 
 MASK = "***"
 # Keys are matched narrowly: `pad_token` and `max_tokens` are no secrets. Variables widely: nobody exports a pad token.
@@ -41,10 +42,31 @@ def masked(config: Config) -> Any:
     return _masked(config.root, False)
 
 
+def redacted(text: str, config: Config) -> str:
+    """Return `text` with every value replaced by `***` that `masked` replaces: for sources, overrides and messages."""
+    for value in sorted(_hidden(config.root, False), key=len, reverse=True):
+        text = text.replace(value, MASK)
+    return text
+
+
+def _hidden(node: Node, secret: bool) -> Iterator[str]:
+    if isinstance(node, MappingNode):
+        for key, child in node.items.items():
+            yield from _hidden(child, secret or is_secret_key(key))
+    elif isinstance(node, SequenceNode):
+        for item in node.items:
+            yield from _hidden(item, secret)
+    elif _is_hidden(node, secret) and str(node.value):
+        yield str(node.value)
+
+
+def _is_hidden(node: ScalarNode, secret: bool) -> bool:
+    return node.secret or (secret and node.value is not None and not isinstance(node.value, bool))
+
+
 def _masked(node: Node, secret: bool) -> Any:
     if isinstance(node, MappingNode):
         return {key: _masked(child, secret or is_secret_key(key)) for key, child in node.items.items()}
     if isinstance(node, SequenceNode):
         return [_masked(item, secret) for item in node.items]
-    hidden = node.secret or (secret and node.value is not None and not isinstance(node.value, bool))
-    return MASK if hidden else node.value
+    return MASK if _is_hidden(node, secret) else node.value

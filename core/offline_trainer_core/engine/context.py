@@ -46,6 +46,8 @@ class RunContext:
     last_eval_results: dict[str, float] = field(default_factory=dict)
     last_grad_norm: Tensor | None = None
     stop_reason: str | None = None
+    resumable: bool = False
+    """Whether the run was stopped before its end and is to be resumed."""
     previous_step: int = 0
     """`state.global_step` when the step before this one ended."""
     on_log: Callable[..., Any] | None = None
@@ -82,9 +84,13 @@ class RunContext:
         if self.on_log is not None:
             self.on_log(context=self, metrics=metrics, step=step, stage=stage)
 
-    def stop(self, reason: str) -> None:
-        """End the run at the next step boundary; it counts as finished."""
+    def stop(self, reason: str, *, resumable: bool = False) -> None:
+        """End the run at a step boundary; any process may ask, and all of them end together.
+
+        The run counts as finished, or, if it is `resumable`, as stopped before its end.
+        """
         self.stop_reason = self.stop_reason or reason
+        self.resumable = self.resumable or resumable
 
     def save_checkpoint(self, name: str | None = None, asynchronous: bool = False) -> Path:
         """Save everything that the run needs to go on; every process calls this. Return the checkpoint's folder."""

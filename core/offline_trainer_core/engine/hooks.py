@@ -52,7 +52,7 @@ class Hooks:
         """`listeners` maps names to objects. Raises `ComponentError` for unknown `on_*` methods and arguments."""
         manager = _Manager(hookspecs.PROJECT)
         manager.add_hookspecs(hookspecs)
-        for name, listener in reversed(listeners.items()):
+        for name, listener in reversed(dict(listeners).items()):
             _refuse_misspelled(name, listener)
             manager.register(listener, name)
         self.listeners = dict(listeners)

@@ -79,7 +79,7 @@ class Normalizer(nn.Module):
         if field not in self.fields:
             return value
         source = self.fields[field]
-        return value * self._buffers[_name(source, "scale")] + self._buffers[_name(source, "shift")]  # type: ignore[operator,no-any-return]
+        return value * self._buffers[_name(source, "scale")] + self._buffers[_name(source, "shift")]  # type: ignore[operator]
 
 
 def _name(field: str, part: str) -> str:

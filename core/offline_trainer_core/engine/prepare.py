@@ -94,7 +94,7 @@ def count_steps(loader: Any, settings: LoopSettings) -> tuple[int | None, int | 
         return None, settings.max_steps
     per_epoch = math.ceil(length / settings.grad_accum_steps) * settings.optim_steps_per_batch
     totals = [settings.max_steps, settings.max_epochs and settings.max_epochs * per_epoch]
-    return per_epoch, min(total for total in totals if total is not None)
+    return per_epoch, min((total for total in totals if total is not None), default=None)
 
 
 def _normalizer(parts: Parts, context: RunContext) -> Normalizer:
@@ -118,6 +118,9 @@ def _shape_models(parts: Parts, context: RunContext, train_loader: Any) -> None:
         model.train()
         if chosen.freeze:
             freeze(model)
+    for factory, model in _assignments(parts, models).values():
+        if hasattr(factory, "freeze"):
+            factory.freeze(model)
 
 
 class _FirstBatch:
@@ -159,25 +162,27 @@ def _set_up_algorithm(parts: Parts, context: RunContext, replicas: dict[str, nn.
         call_with_parts(algorithm.setup, mine)
 
 
-def _optimizers(parts: Parts, models: dict[str, nn.Module], total_steps: int | None) -> dict[str, OptimizerSlot]:
+def _assignments(parts: Parts, models: dict[str, nn.Module]) -> dict[str, tuple[Any, nn.Module]]:
+    """Return for every optimizer its factory and what it trains: one for each name, or one for everything."""
+    factory = parts.get("optimizer_factory")
     trained = {name: model for name, model in models.items() if has_gradients(model)}
-    factory, scheduler, registry = parts.get("optimizer_factory"), parts.get("scheduler_factory"), parts["registry"]
-    if isinstance(factory, Mapping):
-        idle = sorted(trained.keys() - factory.keys())
-        if idle:
-            raise ComponentError(
-                f"model {idle[0]!r} has no optimizer: add one under 'optimizer', or set its 'freeze: true'"
-            )
-        targets = {name: (factory[name], trained[name]) for name in factory if name in trained}
-    elif factory is None or not trained:
-        targets = {}
-    elif len(trained) == 1:
-        targets = {name: (factory, model) for name, model in trained.items()}
-    else:
-        targets = {"model": (factory, nn.ModuleDict(trained))}
+    if factory is None or not trained:
+        return {}
+    if not isinstance(factory, Mapping):
+        return {name: (factory, model) for name, model in trained.items()} if len(trained) == 1 else {
+            "model": (factory, nn.ModuleDict(trained))
+        }  # fmt: skip
+    idle = sorted(trained.keys() - factory.keys())
+    if idle:
+        raise ComponentError(f"model {idle[0]!r} has no optimizer: add one under 'optimizer', or set its 'freeze: true'")
+    return {name: (factory[name], trained[name]) for name in factory if name in trained}
+
+
+def _optimizers(parts: Parts, models: dict[str, nn.Module], total_steps: int | None) -> dict[str, OptimizerSlot]:
+    scheduler, registry = parts.get("scheduler_factory"), parts["registry"]
     slots = {}
-    for name, (build, model) in targets.items():
-        optimizer = build.build(model, registry=registry)
+    for name, (factory, model) in _assignments(parts, models).items():
+        optimizer = factory.build(model, registry=registry)
         schedule = scheduler.get(name) if isinstance(scheduler, Mapping) else scheduler
         slots[name] = OptimizerSlot(name, optimizer, _schedule(schedule, optimizer, registry, total_steps))
     return slots

@@ -14,6 +14,7 @@ from offline_trainer_core.engine.precision import Precision
 from offline_trainer_core.engine.seeding import Generators
 from offline_trainer_core.engine.state import Counters, gather, is_stateful, restore
 from offline_trainer_core.engine.step import OptimizerSlot
+from offline_trainer_core.errors import CheckpointError
 
 __all__ = ["Saver", "stateful_parts"]
 
@@ -66,17 +67,29 @@ class Saver:
 
     def restore(self) -> bool:
         """Bring the session back from where `run.resume_from` says; return whether there was a checkpoint."""
-        run = self._context.run
-        source = run.checkpoints.latest() if run.resume_from == "auto" else run.resume_from
+        source = self._source()
         if source is None:
             return False
-        state = run.checkpoints.load(source).state
+        state = self._context.run.checkpoints.load(source).state
         restore(self._shared, {name: value for name, value in state.items() if not name.startswith("rank")}, source)
         own = {name: state[name] for name in self._own if name in state}
         if not own:
-            log.warning("%s was saved by fewer processes: the randomness of process %d begins anew", source, run.rank)
+            log.warning("%s was saved by fewer processes: the randomness of this one begins anew", source)
         restore({name: self._own[name] for name in own}, own, source)
         return True
+
+    def restore_policy(self) -> None:
+        """Bring back what acting needs; a session for evaluation has no optimizers, so it takes nothing of theirs."""
+        source = self._source()
+        if source is None:
+            raise CheckpointError(f"{self._context.run.dir} has no checkpoint that can be evaluated")
+        state = self._context.run.checkpoints.load(source).state
+        restore(self._shared, {name: value for name, value in state.items() if name in self._shared}, source)
+
+    def _source(self) -> str | None:
+        run = self._context.run
+        source: str | None = run.checkpoints.latest() if run.resume_from == "auto" else run.resume_from
+        return source
 
     def wait(self) -> None:
         """Wait for a checkpoint that is still being written, and raise what went wrong with it."""

@@ -50,15 +50,16 @@ class Session:
         self._saver = Saver(self.context, named, self.hooks)
         self.context.saver = self._saver.save
         self._signals = StopSignals()
+        self._stopping = False
         self.interrupted = False
-        """Whether a signal asked to stop; such a run can be resumed."""
+        """Whether the run was asked to stop before its end; it can be resumed."""
         self.epoch_complete = False
         self._validated_at = -1
 
     def __enter__(self) -> Session:
         run = self.context.run
         seed_everything(run.seed, run.rank)
-        resumed = self.restore()
+        resumed = self._saver.restore()
         self._signals.__enter__()
         for logger in self.context.loggers.values() if run.is_main else ():
             if hasattr(logger, "open"):
@@ -68,9 +69,9 @@ class Session:
         self.hooks.fire("on_fit_start", context=self.context)
         return self
 
-    def restore(self) -> bool:
-        """Take the state back from the checkpoint that `run.resume_from` names; return whether there was one."""
-        return self._saver.restore()
+    def restore_policy(self) -> None:
+        """Take back from the checkpoint that `run.resume_from` names what the policy needs, to evaluate it."""
+        self._saver.restore_policy()
 
     def __exit__(self, kind: Any, exception: BaseException | None, traceback: Any) -> None:
         try:
@@ -89,18 +90,24 @@ class Session:
         """Whether the run has reached its last epoch or step, or was asked to stop."""
         limits, state = self.settings, self.state
         return (
-            self.interrupted
-            or self.context.stop_reason is not None
+            self._stopping
             or (limits.max_epochs is not None and state.epoch >= limits.max_epochs)
             or (limits.max_steps is not None and state.global_step >= limits.max_steps)
         )
 
     def should_stop(self) -> bool:
         """Whether to leave the epoch at this step boundary; every process answers alike."""
-        collectives = self.context.collectives
-        if self.state.global_step % collectives.agreement_interval == 0:
-            self.interrupted = collectives.any(self._signals.received is not None)
+        if self.state.global_step % self.context.collectives.agreement_interval == 0:
+            self._agree()
         return self.done
+
+    def _agree(self) -> None:
+        """Let all processes know whether one of them was asked to stop."""
+        context, collectives = self.context, self.context.collectives
+        if self._signals.received is not None:
+            context.stop(self._signals.received, resumable=True)
+        self._stopping = collectives.any(context.stop_reason is not None)
+        self.interrupted = self._stopping and collectives.any(context.resumable)
 
     def batches(self) -> Iterator[tuple[Any, bool]]:
         """Begin or resume the epoch: yield its batches on the device, each with whether it is the last."""
@@ -143,6 +150,7 @@ class Session:
         if metrics:
             self.context.log(metrics)
         self.hooks.fire("on_epoch_end", context=self.context, epoch=epoch)
+        self._agree()
 
     def validate(self) -> dict[str, float]:
         """Return means over all validation samples; nothing where there is no validation."""
@@ -195,9 +203,8 @@ class Session:
         if context.run.checkpoints is not None and self._saver.saved_at != self.state.global_step:
             context.save_checkpoint()
         self._saver.wait()
-        if not self.interrupted:
-            return RunResult(context.run.dir, self.state, metrics, "finished", context.stop_reason or "")
-        return RunResult(context.run.dir, self.state, metrics, "stopped", self._signals.received or "another process")
+        reason = context.stop_reason or ("another process" if self._stopping else "")
+        return RunResult(context.run.dir, self.state, metrics, "stopped" if self.interrupted else "finished", reason)
 
     def _where(self) -> str:
         state = self.state

@@ -176,7 +176,7 @@ class Stepper:
             bundle = slot.schedule
             if bundle is None or bundle.interval != "metric":
                 continue
-            if bundle.monitor not in metrics:
+            if bundle.monitor is None or bundle.monitor not in metrics:
                 raise ComponentError(
                     f"the scheduler of '{slot.name}' monitors '{bundle.monitor}', and validation gives: "
                     f"{', '.join(metrics) or 'nothing'}"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
 import xxhash
 
 from offline_trainer_core.catalogue import Entry, code_digest
-from offline_trainer_core.config import Config
+from offline_trainer_core.config import Config, parent_path, split_path
 from offline_trainer_core.plan.local import LocalModule
 
 __all__ = ["Plan", "plan_difference"]
@@ -57,6 +58,17 @@ class Plan:
             },
             "local": {module.name: module.digest for module in self.local_modules},
         }
+
+    def inlined(self, config: Any, model_files: Mapping[str, Any]) -> Any:
+        """Return a resolved configuration as plain data with its model files, given by path, in place of their names."""
+        config = deepcopy(config)
+        for path in sorted(self.model_files):
+            holder = config
+            for key in split_path(parent_path(path).replace("config_path.", "config.")):
+                holder = holder[key]
+            del holder["config_path"]
+            holder["config"] = model_files[path]
+        return config
 
     def digest(self) -> str:
         """Return a digest that two processes, or a run and its resumption, share if their plans do."""

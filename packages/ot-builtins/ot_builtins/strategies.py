@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 
 import torch
 from torch import nn
@@ -51,8 +51,13 @@ class Ddp:
 
     def accumulate(self, models: Iterable[nn.Module]) -> AbstractContextManager[None]:
         """Return a context in which gradients add up on each process."""
-        stack = ExitStack()
+        return _without_synchronisation(models)
+
+
+@contextmanager
+def _without_synchronisation(models: Iterable[nn.Module]) -> Iterator[None]:
+    with ExitStack() as stack:
         for model in models:
             if isinstance(model, DistributedDataParallel):
                 stack.enter_context(model.no_sync())
-        return stack
+        yield
