@@ -56,22 +56,21 @@ def print_result(result: RunResult) -> None:
     ended = click.style(result.status, fg="green" if result.status == "finished" else "yellow", bold=True)
     epochs = f"{state.epoch} epoch{'s' if state.epoch != 1 else ''}"
     click.echo(f"\n{ended} after {state.global_step:,} steps, {epochs}")
-    for stage, metrics in _by_stage(result.metrics).items():
-        click.echo(f"{stage:12}{metrics}")
+    lines = list(_by_stage(result.metrics).items())
     for title, name in (("best", folder.checkpoints.best()), ("last", folder.checkpoints.latest())):
         if name:
-            click.echo(f"{title:12}{_short(result.dir / 'checkpoints' / name)}")
-    for picture in sorted(path for path in result.dir.rglob("*") if path.suffix in PICTURES):
-        click.echo(f"{'picture':12}{_short(picture)}")
-    click.echo(f"{'run folder':12}{_short(result.dir)}")
+            lines.append((title, _short(result.dir / "checkpoints" / name)))
+    pictures = sorted(path for path in result.dir.rglob("*") if path.suffix in PICTURES)
+    lines += [("picture", _short(picture)) for picture in pictures]
+    print_table((), [*lines, ("run folder", _short(result.dir))], fold=1)
 
 
 def _by_stage(metrics: Mapping[str, float]) -> dict[str, str]:
-    """Return the metrics `stage/name` of every stage as one line."""
+    """Return the metrics `stage/name`, and those of each evaluated policy `eval/policy/name`, as a line each."""
     lines: dict[str, list[str]] = {}
     for key, value in metrics.items():
-        stage, slash, name = key.partition("/")
-        lines.setdefault(stage if slash else "metrics", []).append(f"{name or stage} {value:.4g}")
+        stage, _, name = key.rpartition("/")
+        lines.setdefault(stage, []).append(f"{name} {value:.4g}")
     return {stage: ", ".join(line) for stage, line in lines.items()}
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -22,8 +24,10 @@ _COLOURS = {"error": "red", "warning": "yellow"}
 
 def print_problems(problems: Sequence[Problem], *, err: bool = False) -> None:
     """Print every problem with its place in the text, then how many there are."""
+    stream = sys.stderr if err else sys.stdout
+    width = shutil.get_terminal_size().columns if stream.isatty() else None
     for problem in problems:
-        click.echo(_coloured(problem) + "\n", err=err)
+        click.echo(_coloured(problem, width) + "\n", err=err)
     counts = []
     for severity in ("error", "warning"):
         count = sum(problem.severity == severity for problem in problems)
@@ -35,19 +39,29 @@ def print_problems(problems: Sequence[Problem], *, err: bool = False) -> None:
         click.echo(", ".join(counts), err=err)
 
 
-def _coloured(problem: Problem) -> str:
+def _coloured(problem: Problem, width: int | None) -> str:
+    """Return the problem as printed; what is not a line of the source is broken between words at `width`."""
     colour = _COLOURS[problem.severity]
     title, *rest = problem.render().splitlines()
-    label, colon, message = title.partition(":")
+    label, colon, message = _broken(title, width, "  ").partition(":")
     lines = [click.style(label, fg=colour, bold=True) + click.style(colon + message, bold=True)]
     for line in rest:
         if re.match(r" *\| *\^", line):
             gutter, _, carets = line.partition("|")
             line = click.style(gutter + "|", fg="blue") + click.style(carets, fg=colour, bold=True)
-        elif match := re.match(r"( *(?:-->|=|\|)|\d+ \|)", line):
+        elif re.match(r" *= ", line):
+            gutter, _, text = _broken(line, width, " " * (line.index("=") + 4)).partition("=")
+            line = click.style(gutter + "=", fg="blue") + text
+        elif match := re.match(r"( *(?:-->|\|)|\d+ \|)", line):
             line = click.style(match[0], fg="blue") + line[match.end() :]
         lines.append(line)
     return "\n".join(lines)
+
+
+def _broken(text: str, width: int | None, indent: str) -> str:
+    if width is None:
+        return text
+    return textwrap.fill(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, fold: int) -> None:
