@@ -11,6 +11,7 @@ import pytest
 
 pytest.importorskip("wandb", reason="needs ot-builtins[wandb]")
 
+import wandb
 from wandb.proto.wandb_internal_pb2 import Record
 
 from ot_builtins.loggers.wandb import Wandb
@@ -59,6 +60,7 @@ def log(run_info, steps, resume_step=None):
     for step in steps:
         logger.log_metrics({"loss": step / 8}, step=step, stage="train")
     logger.close()
+    wandb.teardown()  # W&B's own process may still be writing when a run is finished
 
 
 def test_metrics_and_configuration_are_read_back(run_info, tmp_path):
