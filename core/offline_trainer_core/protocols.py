@@ -52,9 +52,9 @@ class Stateful(Protocol):
 class Loader(Protocol):
     """Iterates over the batches of one epoch. A `torch.utils.data.DataLoader` is one.
 
-    Optional: `__len__`; `set_epoch(epoch, start=0)`, called before every epoch: the order is a function of (seed, epoch),
-    and iteration begins at batch `start` (a loader without it is fast-forwarded by reading on); `device`, the device on
-    which its batches already lie.
+    Optional: `__len__`; `set_epoch(epoch, start=0)`, called before every epoch: the order is a function of (seed,
+    epoch), and iteration begins at batch `start` (a loader without it is fast-forwarded by reading on); `device`, the
+    device on which its batches already lie.
     """
 
     def __iter__(self) -> Iterable[Any]:
@@ -64,14 +64,15 @@ class Loader(Protocol):
 class DataModule(Protocol):
     """`data.*`: produces batches, and their statistics. Called by the trainer.
 
-    Optional: `place(*, seed, rank, world_size, device)`, called once before `setup`: which share of every global batch is
-    this process's (batch sizes are global: the same config gives the same batches on one process and on many); needed on
-    more than one process. `test_dataloader()`. `stats`: a mapping from field (dotted path in a batch) to a mapping with
-    the tensors `mean`, `std`, `min`, `max` and `count`. `state_dict`, `load_state_dict`.
+    Optional: `place(*, seed, rank, world_size, device)`, called once before `setup`: which share of every global batch
+    is this process's (batch sizes are global: the same config gives the same batches on one process and on many);
+    needed on more than one process. `test_dataloader()`. `stats`: a mapping from field (dotted path in a batch) to a
+    mapping with the tensors `mean`, `std`, `min`, `max` and `count`. `state_dict`, `load_state_dict`.
     """
 
     def setup(self, stage: str | None) -> None:
-        """Read what there is to read; `stage` is `fit`, `test` or None for both. Raises `DataError` on an empty dataset."""
+        """Read what there is to read; `stage` is `fit`, `test` or None for both. Raises `DataError` on an empty
+        dataset."""
 
     def train_dataloader(self) -> Loader: ...
 
@@ -82,7 +83,8 @@ class IO(Protocol):
     """`io.*`: takes a batch apart. Called by the algorithm."""
 
     def split(self, batch: Any, *, stage: Stage) -> tuple[ArgsKwargs, Any, Mapping[str, Any]]:
-        """Return (model inputs, targets, meta). At stage `predict` a batch has no targets and they are not looked for."""
+        """Return (model inputs, targets, meta). At stage `predict` a batch has no targets and they are not looked
+        for."""
 
 
 class Loss(Protocol):
@@ -95,7 +97,8 @@ class Loss(Protocol):
 class OptimizerFactory(Protocol):
     """`optim_factory.*`: called once per optimizer, after weights are initialised, frozen, placed and wrapped.
 
-    Optional: `freeze(model)`, called before models are wrapped: takes the gradients of parameters that are not to be trained.
+    Optional: `freeze(model)`, called before models are wrapped: takes the gradients of parameters that are not to be
+    trained.
     """
 
     def build(self, model: nn.Module, *, registry: Any) -> Optimizer: ...
@@ -120,8 +123,8 @@ class Step(Protocol):
     """Whether this update completes an optimizer step; False while gradients are still being accumulated."""
 
     def optimize(self, names: str | tuple[str, ...], loss: Tensor) -> None:
-        """Minimise `loss` with the named optimizers: backward, then, when accumulation is complete, unscale, guard, clip,
-        step, zero and schedule. Gradients reach only the parameters that these optimizers own."""
+        """Minimise `loss` with the named optimizers: backward, then, when accumulation is complete, unscale, guard,
+        clip, step, zero and schedule. Gradients reach only the parameters that these optimizers own."""
 
     def every(self, n: int) -> bool:
         """Whether this update is an n-th one (the first is); decided on the host."""
@@ -137,18 +140,19 @@ class Step(Protocol):
 class Algorithm(Protocol):
     """`algo.*`: what one update computes and steps. Called by the trainer.
 
-    Optional: `setup(*, <parts>)`, called once after models are placed and before optimizers exist, with the parts that its
-    signature names (`model`, `models`, `modules`, `io`, `loss`, `datamodule`, `run`, ...): call `models` where gradients are
-    wanted (they synchronise on many processes), and `modules`, the same networks without wrappers, for targets, for validation
-    and to pass gradients through. `materialize(*, batch, <parts>)`, called before `setup` where a model has open dimensions:
-    runs every model once. `validate(batch) -> (logs, outputs, targets)`, one validation batch, logs are means over the batch.
-    `act(observation) -> action`, a mapping of normalized observations `{field: (B, ...)}` to a batch of normalized actions of
-    the field `action_field` (default `action`); `reset(seed)` at the start of episodes. `state_dict`, `load_state_dict`.
+    Optional: `setup(*, <parts>)`, called once after models are placed and before optimizers exist, with the parts that
+    its signature names (`model`, `models`, `modules`, `io`, `loss`, `datamodule`, `run`, ...): call `models` where
+    gradients are wanted (they synchronise on many processes), and `modules`, the same networks without wrappers, for
+    targets, for validation and to pass gradients through. `materialize(*, batch, <parts>)`, called before `setup`
+    where a model has open dimensions: runs every model once. `validate(batch) -> (logs, outputs, targets)`, one
+    validation batch, logs are means over the batch. `act(observation) -> action`, a mapping of normalized observations
+    `{field: (B, ...)}` to a batch of normalized actions of the field `action_field` (default `action`); `reset(seed)`
+    at the start of episodes. `state_dict`, `load_state_dict`.
     """
 
     def update(self, batch: Any, step: Step) -> Mapping[str, Tensor]:
-        """Do one update on a batch that lies on the device; return what is to be logged. Tensors stay on the device and are
-        read at log cadence. No host synchronisation, no branch on tensor values."""
+        """Do one update on a batch that lies on the device; return what is to be logged. Tensors stay on the device
+        and are read at log cadence. No host synchronisation, no branch on tensor values."""
 
 
 class Metric(Protocol):
@@ -157,7 +161,8 @@ class Metric(Protocol):
     def update(self, *, outputs: Any, targets: Any, batch: Any, stage: Stage) -> None: ...
 
     def compute(self) -> Mapping[str, float | Tensor]:
-        """Return the values over everything since `reset`. Optional `reduce(collectives)` is called before it on many processes."""
+        """Return the values over everything since `reset`. Optional `reduce(collectives)` is called before it on many
+        processes."""
 
     def reset(self) -> None: ...
 

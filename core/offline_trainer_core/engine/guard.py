@@ -76,6 +76,6 @@ class Guard:
 
     def _message(self, where: str) -> str:
         return (
-            f"a gradient became infinite or NaN at {where}; the optimizer has not stepped on it. Lower the learning rate, "
-            "set trainer.grad_clip_norm, look for bad values in that batch, or choose trainer.on_nonfinite: skip"
+            f"a gradient became infinite or NaN at {where}; the optimizer has not stepped on it. Lower the learning "
+            "rate, set trainer.grad_clip_norm, look for bad values in that batch, or choose trainer.on_nonfinite: skip"
         )

@@ -45,7 +45,8 @@ class _Manager(pluggy.PluginManager):
 class Hooks:
     """The listeners of one run. `hooks.<name>` is None where nobody listens, else one call with keyword arguments.
 
-    Listeners are called in the order in which they are listed; `tryfirst`, `trylast`, wrappers and first results are pluggy's.
+    Listeners are called in the order in which they are listed; `tryfirst`, `trylast`, wrappers and first results are
+    pluggy's.
     """
 
     def __init__(self, listeners: Mapping[str, object]) -> None:
@@ -153,10 +154,9 @@ def _refuse_misspelled(owner: str, listener: object) -> None:
             method = getattr(listener, name)
             unknown = [p for p in inspect.signature(method).parameters if p not in SPECS[name]]
             if unknown:
-                raise ComponentError(
-                    f"{owner}: hook '{name}' has no argument {unknown[0]!r}; it offers: {', '.join(sorted(SPECS[name]))}"
-                )
+                offered = ", ".join(sorted(SPECS[name]))
+                raise ComponentError(f"{owner}: hook '{name}' has no argument {unknown[0]!r}; it offers: {offered}")
         elif name.startswith("on_"):
             near = get_close_matches(name, SPECS, n=1)
-            hint = f"; did you mean '{near[0]}'?" if near else ""
-            raise ComponentError(f"{owner}: '{name}' is not a hook{hint} The hooks are: {', '.join(SPECS)}")
+            hint = f"; did you mean '{near[0]}'?" if near else f"; the hooks are: {', '.join(SPECS)}"
+            raise ComponentError(f"{owner}: '{name}' is not a hook{hint}")

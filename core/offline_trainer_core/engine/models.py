@@ -79,8 +79,8 @@ def materialise(
         return
     if not hasattr(algorithm, "materialize"):
         raise ComponentError(
-            f"model {', '.join(map(repr, lazy))} has dimensions left open (null), and {type(algorithm).__name__} has no "
-            "'materialize' to fill them from a batch: write the dimensions out"
+            f"model {', '.join(map(repr, lazy))} has dimensions left open (null), and {type(algorithm).__name__} has "
+            "no 'materialize' to fill them from a batch: write the dimensions out"
         )
     modes = {name: model.training for name, model in models.items()}
     with torch.no_grad():

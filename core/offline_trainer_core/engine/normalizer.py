@@ -34,9 +34,8 @@ class Normalizer(nn.Module):
         self._paths = {field: parse_path(field) for field in self.fields}
         for field in dict.fromkeys(self.fields.values()):
             if field not in statistics:
-                raise DataError(
-                    f"normalize: no statistics for '{field}'; the data module has them for: {', '.join(statistics) or 'nothing'}"
-                )
+                known = ", ".join(statistics) or "nothing"
+                raise DataError(f"normalize: no statistics for '{field}'; the data module has them for: {known}")
             shift, scale = _affine(field, fields[field], statistics[field])
             self.register_buffer(_name(field, "shift"), shift)
             self.register_buffer(_name(field, "scale"), scale)

@@ -77,8 +77,8 @@ def _place_data(datamodule: Any, context: RunContext) -> tuple[Any, Any]:
         datamodule.place(seed=run.seed, rank=run.rank, world_size=run.world_size, device=run.device)
     elif run.world_size > 1:
         raise ComponentError(
-            f"{type(datamodule).__name__} has no 'place', so {run.world_size} processes would all train on the same batches; "
-            "give it place(*, seed, rank, world_size, device), or run on one process"
+            f"{type(datamodule).__name__} has no 'place', so {run.world_size} processes would all train on the same "
+            "batches; give it place(*, seed, rank, world_size, device), or run on one process"
         )
     datamodule.setup("fit")
     train_loader = datamodule.train_dataloader()
@@ -174,7 +174,7 @@ def _assignments(parts: Parts, models: dict[str, nn.Module]) -> dict[str, tuple[
         }  # fmt: skip
     idle = sorted(trained.keys() - factory.keys())
     if idle:
-        raise ComponentError(f"model {idle[0]!r} has no optimizer: add one under 'optimizer', or set its 'freeze: true'")
+        raise ComponentError(f"model {idle[0]!r} has no optimizer: add one under 'optimizer', or set 'freeze: true'")
     return {name: (factory[name], trained[name]) for name in factory if name in trained}
 
 

@@ -45,7 +45,8 @@ def gather(parts: Mapping[str, Any]) -> dict[str, Any]:
 def restore(parts: Mapping[str, Any], state: Mapping[str, Any], source: object) -> None:
     """Give every part its state back.
 
-    Raises `CheckpointError` that names what the checkpoint lacks or has too much, except for parts that may come and go.
+    Raises `CheckpointError` that names what the checkpoint lacks or has too much, except for parts that may come and
+    go.
     """
     missing = _insist(parts.keys() - state.keys(), "has no state of", source)
     _insist(state.keys() - parts.keys(), "has the state of, which this run has not,", source)

@@ -60,7 +60,8 @@ class Plan:
         }
 
     def inlined(self, config: Any, model_files: Mapping[str, Any]) -> Any:
-        """Return a resolved configuration as plain data with its model files, given by path, in place of their names."""
+        """Return a resolved configuration as plain data with its model files, given by path, in place of their
+        names."""
         config = deepcopy(config)
         for path in sorted(self.model_files):
             holder = config

@@ -14,8 +14,8 @@ __all__ = ["DefaultTrainer"]
 class DefaultTrainer:
     """Trains until `max_epochs` or `max_steps`, whichever comes first.
 
-    Everything is counted in optimizer steps: logging, validation, callbacks and checkpoints. What is left over at the end
-    of an epoch, when its batches are no multiple of `grad_accum_steps`, still steps, scaled to its true size.
+    Everything is counted in optimizer steps: logging, validation, callbacks and checkpoints. What is left over at the
+    end of an epoch, when its batches are no multiple of `grad_accum_steps`, still steps, scaled to its true size.
 
     Args:
         max_epochs: Passes over the training data.
