@@ -48,6 +48,8 @@ class RunContext:
     stop_reason: str | None = None
     resumable: bool = False
     """Whether the run was stopped before its end and is to be resumed."""
+    save_at_end: bool = True
+    """Whether the state of the last step is saved when the run is finished; a run that is stopped always saves."""
     previous_step: int = 0
     """`state.global_step` when the step before this one ended."""
     on_log: Callable[..., Any] | None = None

@@ -200,7 +200,8 @@ class Session:
         context = self.context
         stages = {"train": context.last_train_logs, "val": context.last_val_logs, "eval": context.last_eval_results}
         metrics = {f"{stage}/{name}": value for stage, logs in stages.items() for name, value in logs.items()}
-        if context.run.checkpoints is not None and self._saver.saved_at != self.state.global_step:
+        wanted = context.run.checkpoints is not None and (context.save_at_end or self.interrupted)
+        if wanted and self._saver.saved_at != self.state.global_step:
             context.save_checkpoint()
         self._saver.wait()
         reason = context.stop_reason or ("another process" if self._stopping else "")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
+import pytest
 import torch
 from torch import nn
 
@@ -31,12 +33,14 @@ class OptimizerFactoryContract(Contract):
         model = self.model()
         model[0].requires_grad_(False)  # type: ignore[index]
         owned = [id(p) for group in self.build(model).param_groups for p in group["params"] if p.requires_grad]
-        assert sorted(owned) == sorted(id(p) for p in model.parameters() if p.requires_grad)
+        trainable = [id(p) for p in model.parameters() if p.requires_grad]
+        assert len(owned) == len(set(owned)), "a parameter is in two groups"
+        assert set(owned) == set(trainable), f"it owns {len(owned)} of {len(trainable)} trainable parameters"
 
     def test_steps_lower_the_loss(self) -> None:
         model = self.model()
         losses = self._train(model, self.build(model), 50)
-        assert losses[-1] < losses[0]
+        assert losses[-1] < losses[0], f"50 steps took the loss from {losses[0]:.4g} to {losses[-1]:.4g}"
 
     def test_a_restored_optimizer_goes_on_as_if_nothing_had_happened(self) -> None:
         model = self.model()
@@ -48,7 +52,7 @@ class OptimizerFactoryContract(Contract):
         restored.load_state_dict(optimizer.state_dict())
         self._train(model, optimizer, 3)
         self._train(twin, restored, 3)
-        assert same(model.state_dict(), twin.state_dict())
+        assert same(model.state_dict(), twin.state_dict()), "its steps depend on something that is not in state_dict()"
 
     def _train(self, model: nn.Module, optimizer: torch.optim.Optimizer, steps: int) -> list[float]:
         inputs = torch.linspace(-1, 1, 24).view(8, 3)
@@ -56,7 +60,7 @@ class OptimizerFactoryContract(Contract):
         for _ in range(steps):
             optimizer.zero_grad()
             loss = (model(inputs) - inputs.sum(1, keepdim=True)).square().mean()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimizer.step()
             losses.append(loss.item())
         return losses
@@ -66,8 +70,10 @@ class SchedulerFactoryContract(Contract):
     """A schedule changes learning rates and continues from its state."""
 
     def bundle(self, optimizer: torch.optim.Optimizer) -> SchedulerBundle:
-        """Return the bundle of the factory for `optimizer`."""
-        bundle: SchedulerBundle = self.make().build(optimizer, registry=installed_registry())
+        """Return the bundle of the factory for `optimizer`, in a run of 20 steps."""
+        build = self.make().build
+        length = {"total_steps": 20} if "total_steps" in inspect.signature(build).parameters else {}
+        bundle: SchedulerBundle = build(optimizer, registry=installed_registry(), **length)
         return bundle
 
     def rates(self, steps: int, resume_after: int | None = None) -> list[float]:
@@ -88,15 +94,17 @@ class SchedulerFactoryContract(Contract):
 
     def test_the_bundle_says_when_it_steps(self) -> None:
         bundle = self.bundle(_optimizer())
-        assert bundle.interval in ("step", "epoch", "metric") and bundle.frequency >= 1
-        assert (bundle.interval == "metric") == (bundle.monitor is not None)
+        assert bundle.interval in ("step", "epoch", "metric"), f"there is no interval '{bundle.interval}'"
+        assert bundle.frequency >= 1, f"a frequency is 1 or more, not {bundle.frequency}"
+        assert (bundle.interval == "metric") == (bundle.monitor is not None), "'metric' and a monitor go together"
 
-    def test_learning_rates_change_and_stay_positive(self) -> None:
+    def test_learning_rates_change_and_are_never_negative(self) -> None:
         rates = self.rates(20)
-        assert len(set(rates)) > 1 and all(rate >= 0 for rate in rates)
+        assert len(set(rates)) > 1, f"the learning rate is {rates[0]} for 20 steps"
+        assert min(rates) >= 0, f"a learning rate is {min(rates)}"
 
     def test_a_restored_schedule_goes_on_as_if_nothing_had_happened(self) -> None:
-        assert self.rates(20, resume_after=7) == self.rates(20)
+        assert self.rates(20, resume_after=7) == pytest.approx(self.rates(20), rel=1e-12, abs=0)
 
 
 def _optimizer() -> torch.optim.Optimizer:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ class ModelCheckpoint:
 
     Args:
         save_dir: A second place to which every checkpoint is copied, such as a network drive.
-        save_last: Save when the run ends, where nothing else has saved that state.
+        save_last: Whether the state of the last step is saved too; a run that is stopped always saves.
         every_n_steps: Save every n optimizer steps.
         every_n_epochs: Save every n epochs.
         monitor: Also save when this metric of validation (`loss`) or score of evaluations (`eval/success_rate`) is
@@ -60,7 +59,9 @@ class ModelCheckpoint:
         self._best: str | None = None
         """Name of a checkpoint that is yet to be marked as the best."""
         self._uncopied: str | None = None
-        self._saved_state: tuple[int, ...] | None = None
+
+    def on_fit_start(self, context: Any) -> None:
+        context.save_at_end = self.save_last
 
     def on_validation_end(self, logs: Mapping[str, float]) -> None:
         self._watch(logs, "val")
@@ -78,13 +79,12 @@ class ModelCheckpoint:
         if self._improved or (self.every_n_epochs and (epoch + 1) % self.every_n_epochs == 0):
             self._save(context)
 
-    def on_checkpoint_saved(self, context: Any, path: Path) -> None:
-        self._saved_state = astuple(context.state)
+    def on_checkpoint_saved(self, path: Path) -> None:
         self._uncopied = path.name
 
     @hookimpl(trylast=True)
     def on_fit_end(self, context: Any) -> None:
-        if self._improved or (self.save_last and self._saved_state != astuple(context.state)):
+        if self._improved:
             self._save(context)
         self._settle(context)
 
