@@ -104,6 +104,8 @@ class OfflineTrainerError(Exception):
     """Base of every error that Offline Trainer raises on purpose."""
 
     exit_code: ClassVar[int] = 1
+    reported = False
+    """Whether another process of the run says the same."""
 
 
 class UsageError(OfflineTrainerError):
@@ -166,11 +168,20 @@ class RunStopped(OfflineTrainerError):
 
 
 def format_error_with_context(error: BaseException) -> str:
-    """Return `error` as people read it: its message, then the chain of its causes, without a traceback."""
-    lines = [str(error) if isinstance(error, ConfigError) else f"error: {error}"]
+    """Return `error` as people read it: its message, then the chain of its causes, without a traceback.
+
+    A cause that the message already quotes is not said again.
+    """
+    said = str(error)
+    lines = [said if isinstance(error, ConfigError) else f"error: {said}", *_notes(error)]
     cause = error.__cause__
     while cause is not None:
-        lines.append(f"  caused by {type(cause).__name__}: {cause}")
-        cause = cause.__cause__
-    lines += [f"  {note}" for note in getattr(error, "__notes__", ())]
+        if not str(cause) or str(cause) not in said:
+            lines.append(f"  caused by {type(cause).__name__}: {cause}")
+        lines += _notes(cause)
+        said, cause = str(cause), cause.__cause__
     return "\n".join(lines)
+
+
+def _notes(error: BaseException) -> list[str]:
+    return [f"  {note}" for note in getattr(error, "__notes__", ())]

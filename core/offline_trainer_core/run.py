@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from offline_trainer_core.catalogue import Registry, installed_registry
 from offline_trainer_core.config import Config, config_digest, masked, redacted, resolve_config, to_yaml
 from offline_trainer_core.distributed import Collectives, connect
-from offline_trainer_core.errors import ConfigError, DeviceError, UsageError
+from offline_trainer_core.errors import CheckpointError, ConfigError, DeviceError, OfflineTrainerError, UsageError
 from offline_trainer_core.plan import CheckReport, Plan, check_config_tree, plan_difference
 from offline_trainer_core.record import RecordLogger, RunFolder, describe_environment
 from offline_trainer_core.types import RunInfo, RunResult
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from offline_trainer_core.engine import Rehearsal
 
 __all__ = ["build_registry", "check_config", "evaluate", "launch", "rehearse", "run"]
+
+log = logging.getLogger(__name__)
 
 Source = str | os.PathLike[str] | Mapping[str, Any]
 
@@ -52,7 +55,7 @@ def run(
     with _joined() as collectives:
         _agree(report, collectives)
         folder, info = _open(resolved, report, collectives, resume, overwrite)
-        with _recorded(folder, info):
+        with _recorded(folder, info, report.plan):
             if announce is not None and info.is_main:
                 announce(info, report)
             result = _fit(resolved, registry, report.plan, info, collectives)
@@ -75,7 +78,8 @@ def build_registry(config: Config | None = None) -> Registry:
 def evaluate(
     run_dir: str | os.PathLike[str], *, checkpoint: str = "last", overrides: Sequence[str] = ()
 ) -> Mapping[str, float]:
-    """Run the `eval` section of a finished or running run with the weights of one of its checkpoints; return the scores."""
+    """Run the `eval` section of a finished or running run with the weights of one of its checkpoints; return the
+    scores."""
     from offline_trainer_core.engine import LoopSettings, Session
 
     folder = RunFolder(Path(run_dir))
@@ -97,7 +101,8 @@ def evaluate(
 
 
 def rehearse(config: Source, overrides: Sequence[str] = ()) -> Rehearsal:
-    """Carry one real batch through everything, write nothing, and return what was seen on the way: `ot run --dry-run`."""
+    """Carry one real batch through everything, write nothing, and return what was seen on the way: `ot run
+    --dry-run`."""
     from offline_trainer_core.engine import rehearse as carry_through
 
     resolved = resolve_config(config, overrides)
@@ -137,6 +142,9 @@ def _joined() -> Iterator[Collectives]:
     collectives = connect()
     try:
         yield collectives
+    except OfflineTrainerError as error:
+        error.reported = not collectives.first_to_say(str(error))
+        raise
     finally:
         collectives.close()
 
@@ -162,17 +170,32 @@ def _open(
         out_dir, name = Path(config.plain("run.out_dir")).expanduser(), config.plain("run.name")
         path = RunFolder.create(out_dir, name, resume=resume_from == "auto", overwrite=overwrite).dir
     folder = RunFolder(collectives.broadcast_object(path), collectives)
+    if resume_from == "auto":
+        resume_from = collectives.broadcast_object(_newest_checkpoint(folder) if collectives.rank == 0 else None)
     info = replace(_describe(config, report.plan, folder, collectives), resume_from=resume_from)
     if info.is_main:
         folder.write_config(
             to_yaml(info.hparams),
-            sources={file: redacted(text, config) for file, text in config.sources.items()},
+            sources={file: redacted(text, config) for file, text in config.files.items()},
             overrides=[redacted(text, config) for text in config.overrides],
         )
         folder.write_plan(info.plan)
         folder.write_environment(describe_environment(report.plan.distributions()))
         folder.set_status("running", 0)
     return folder, info
+
+
+def _newest_checkpoint(folder: RunFolder) -> str | None:
+    """Return the checkpoint to go on from, or None where the run has not saved one yet."""
+    newest = folder.checkpoints.latest()
+    if newest is None and folder.checkpoints.names():
+        raise CheckpointError(
+            f"every checkpoint in {folder.checkpoints.dir} is damaged, so there is nothing to go on from; --overwrite "
+            "moves the run aside and starts anew"
+        )
+    if newest is None:
+        log.warning("%s has no checkpoint yet: the run starts from its beginning", folder.dir)
+    return newest
 
 
 def _describe(config: Config, plan: Plan, folder: RunFolder, collectives: Collectives) -> RunInfo:
@@ -196,9 +219,9 @@ def _describe(config: Config, plan: Plan, folder: RunFolder, collectives: Collec
 
 
 @contextmanager
-def _recorded(folder: RunFolder, info: RunInfo) -> Iterator[None]:
-    """Write into the record how the run failed, if it does."""
-    import torch
+def _recorded(folder: RunFolder, info: RunInfo, plan: Plan) -> Iterator[None]:
+    """Write into the record how the run failed, if it does; say of a component's exception which component it was."""
+    from offline_trainer_core.build import explain_failure
 
     try:
         yield
@@ -206,12 +229,12 @@ def _recorded(folder: RunFolder, info: RunInfo) -> Iterator[None]:
         if info.is_main:
             step = folder.status.step if folder.status else 0
             folder.set_status("failed", step, f"{type(error).__name__}: {error}")
-        if isinstance(error, torch.OutOfMemoryError):
-            raise DeviceError(
-                f"out of memory on {info.device}: lower data.batch_size and raise trainer.grad_accum_steps, "
-                "or set run.precision=bf16-mixed"
-            ) from error
-        raise
+        if isinstance(error, OfflineTrainerError) or not isinstance(error, Exception):
+            raise
+        failure = explain_failure(error, plan, device=info.device, world_size=info.world_size)
+        if failure is None:
+            raise
+        raise failure from error
 
 
 def _fit(config: Config, registry: Registry, plan: Plan, info: RunInfo, collectives: Collectives) -> RunResult:

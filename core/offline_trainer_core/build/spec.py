@@ -41,12 +41,14 @@ def _construct(spec: Mapping[str, Any], registry: Registry, path: str) -> Any:
     except OfflineTrainerError as error:
         raise _located(error, path, entry.key) from error.__cause__
     except Exception as error:
-        raise ComponentError(f"{path}: {entry.key} ({entry.label}) refused its arguments: {error}") from error
+        raise ComponentError(
+            f"{path}: {entry.key} ({entry.label}) refused its arguments: {type(error).__name__}: {error}"
+        ) from error
 
 
 def _located(error: OfflineTrainerError, path: str, key: str) -> OfflineTrainerError:
     """Return `error` with the place in the configuration that it came from, said once."""
     if path and len(error.args) == 1 and isinstance(error.args[0], str) and not getattr(error, "located", False):
-        error.args = (f"{path} ({key}): {error.args[0]}",)
+        error.args = (f"{path} ({key}): {error.args[0].removeprefix(f'{key}: ')}",)
         error.located = True  # type: ignore[attr-defined]
     return error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from types import TracebackType
 
@@ -18,6 +19,8 @@ def report(error: Exception, *, show_traceback: bool) -> int:
     if not isinstance(error, OfflineTrainerError):
         _report_unexpected(error, show_traceback)
         return 1
+    if error.reported or (isinstance(error, ConfigError) and os.environ.get("LOCAL_RANK", "0") != "0"):
+        return error.exit_code
     if show_traceback:
         click.echo("".join(traceback.format_exception(error)), err=True)
     elif isinstance(error, ConfigError):

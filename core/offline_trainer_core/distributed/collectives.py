@@ -36,6 +36,9 @@ class Collectives(Protocol):
 
     def barrier(self) -> None: ...
 
+    def first_to_say(self, text: str) -> bool:
+        """Whether no process has said `text` before: not collective, for what every process finds for itself."""
+
     def apart(self) -> Collectives:
         """Return collectives of the same processes for another thread, whose calls do not meet those of this one."""
 
@@ -65,6 +68,9 @@ class OneProcess:
     def barrier(self) -> None:
         return None
 
+    def first_to_say(self, text: str) -> bool:
+        return True
+
     def apart(self) -> OneProcess:
         return self
 
@@ -80,12 +86,14 @@ class ProcessGroup:
     def __init__(self, environment: Mapping[str, str], timeout: timedelta = timedelta(minutes=10)) -> None:
         import torch
         import torch.distributed as dist
+        from torch.distributed.rendezvous import rendezvous
 
         self.rank = int(environment["RANK"])
         self.world_size = int(environment["WORLD_SIZE"])
         self.local_rank = int(environment.get("LOCAL_RANK", self.rank))
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
-        dist.init_process_group(backend, rank=self.rank, world_size=self.world_size, timeout=timeout)
+        self._store, *_ = next(rendezvous("env://", self.rank, self.world_size, timeout=timeout))
+        dist.init_process_group(backend, store=self._store, rank=self.rank, world_size=self.world_size, timeout=timeout)
         self._dist = dist
         self._torch = torch
         self._group: Any = None
@@ -112,6 +120,12 @@ class ProcessGroup:
 
     def barrier(self) -> None:
         self._dist.barrier(group=self._group)
+
+    def first_to_say(self, text: str) -> bool:
+        try:
+            return bool(self._store.add(f"said/{text}", 1) == 1)
+        except self._dist.DistError:
+            return True  # the process that keeps the account is gone
 
     def apart(self) -> ProcessGroup:
         other = copy(self)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from offline_trainer_core.catalogue import Registry, closest
@@ -113,7 +114,7 @@ class ModelForms:
         try:
             config = resolve_config(file)
         except ConfigError as error:
-            self._walk.problems += error.problems
+            self._walk.problems += [_placed(problem, document, path) for problem in error.problems]
             return
         except OSError as error:
             message = f"the model file cannot be read: {error.strerror or error}"
@@ -123,6 +124,14 @@ class ModelForms:
         self.files[inner.prefix] = config
         self._walk.problems += _version(inner)
         self._content(inner, config.root, "")
+
+
+def _placed(problem: Problem, document: Document, path: str) -> Problem:
+    """Return a problem of a model file with the place that names the file, where it has none of its own."""
+    if problem.location is not None:
+        return problem
+    here = document.problem(problem.code, problem.message, path)
+    return replace(here, suggestion=problem.suggestion, allowed=problem.allowed)
 
 
 def _beside(node: Node, config: Config, named: Path) -> Path:

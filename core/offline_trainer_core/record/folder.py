@@ -39,14 +39,15 @@ class RunFolder:
         overwrite: bool = False,
         collectives: Collectives | None = None,
     ) -> RunFolder:
-        """Create `<out_dir>/<name>`; `resume` opens it where it exists, `overwrite` moves an old one aside.
+        """Create `<out_dir>/<name>`; `resume` opens it where it exists, `overwrite` moves an old one aside. A run that
+        failed before its first step is no obstacle.
 
         Raises `UsageError` where the name could leave `out_dir`, or the folder holds a run already.
         """
         folder = _place(Path(out_dir), name)
         if resume and overwrite:
             raise UsageError("a run cannot be resumed and overwritten at once: choose --resume or --overwrite")
-        if _holds_something(folder) and not resume:
+        if _holds_something(folder) and not _came_to_nothing(folder) and not resume:
             if not overwrite:
                 raise UsageError(_occupied(folder))
             _move_aside(folder)
@@ -108,6 +109,14 @@ def _place(out_dir: Path, name: str) -> Path:
 
 def _holds_something(folder: Path) -> bool:
     return folder.is_dir() and any(folder.iterdir())
+
+
+def _came_to_nothing(folder: Path) -> bool:
+    """Whether the run failed before its first step, so that it can be tried again under its name."""
+    status = read_status(folder / "status.json")
+    return (
+        status is not None and (status.status, status.step) == ("failed", 0) and not (folder / "checkpoints").exists()
+    )
 
 
 def _occupied(folder: Path) -> str:
