@@ -48,11 +48,11 @@ def scan() -> Scan:
 
     Of one distribution found twice, the first on the path counts, as it does for imports.
     """
-    from importlib_metadata import distributions
+    from importlib_metadata import Distribution
 
     found = Scan()
     advertisers: list[tuple[Distribution, str]] = []
-    for distribution in distributions():
+    for distribution in Distribution.discover():
         text, trouble = _read(distribution)
         if trouble:
             found.broken.append(BrokenDistribution(_folder(distribution), trouble))

@@ -90,9 +90,12 @@ def test_every_saved_part_matters(run, left_out, monkeypatch):
     from offline_trainer_core.engine import saving
 
     restore = saving.restore
-    monkeypatch.setattr(
-        saving, "restore", lambda parts, state, source: restore(*[{k: v for k, v in m.items() if k != left_out} for m in (parts, state)], source)
-    )  # fmt: skip
+
+    def without(parts, state, source):
+        kept = [{name: value for name, value in side.items() if name != left_out} for side in (parts, state)]
+        restore(*kept, source)
+
+    monkeypatch.setattr(saving, "restore", without)
     resumed, after = run(resume_from="auto")
     assert not (equal(resumed, weights) and [row for row in before if row[0] <= 7] + after == rows)
 
@@ -100,7 +103,7 @@ def test_every_saved_part_matters(run, left_out, monkeypatch):
 def test_a_checkpoint_of_another_model_is_refused_by_name(run, make_parts, train, tmp_path):
     run(stop_at=3)
     parts = make_parts(models={"actor": nn.Linear(3, 2)}, resume_from="auto")
-    with pytest.raises(CheckpointError, match="models.actor"):
+    with pytest.raises(CheckpointError, match=r"models\.actor"):
         train(parts, max_epochs=1)
 
 
