@@ -75,7 +75,7 @@ def types(session: nox.Session) -> None:
     """Check the types of the core and of the packages, strictly."""
     install_torch(session)
     install_packages(session, "ot-builtins[gymnasium,plots]")
-    session.install("mypy", "types-PyYAML")
+    session.install("mypy", "pytest", "types-PyYAML")
     session.run("mypy")
 
 
