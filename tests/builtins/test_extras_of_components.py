@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 import pytest
+import torch  # noqa: F401 - some of these components import it at once
 
 from offline_trainer_core.errors import ComponentError
 from ot_builtins.callbacks.loss_plot import LossPlot

@@ -5,6 +5,10 @@ import io
 import re
 from pathlib import Path
 
+import pytest
+
+pytest.importorskip("torch")
+
 README = Path(__file__).parents[2] / "packages" / "ot-policy-constructor" / "README.md"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import subprocess
 import sys
+from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 
@@ -201,6 +202,7 @@ def test_the_standard_library_agrees_with_inspect() -> None:
         assert shape(read) == shape(signature_of(target))
 
 
+@pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed")
 def test_reading_torch_does_not_load_torch() -> None:
     code = (
         "import sys; from offline_trainer_core.signature import read_signature\n"
