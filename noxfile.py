@@ -50,7 +50,7 @@ def tests(session: nox.Session) -> None:
     session.run("python", "-m", "pytest", "-n", "2", *session.posargs, env={"OMP_NUM_THREADS": "1"})
 
 
-@nox.session(python=["3.10", "3.11", "3.12", "3.13"])
+@nox.session(python=["3.10", "3.12", "3.13"])
 def light(session: nox.Session) -> None:
     """Run the tests that need no torch on every supported Python that is installed."""
     project = nox.project.load_toml("core/pyproject.toml")["project"]
