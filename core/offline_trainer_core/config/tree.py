@@ -136,6 +136,11 @@ class Config:
     def __reduce__(self) -> tuple[Any, ...]:
         return Config, (self.root, dict(self.sources), self.overrides, self.warnings)
 
+    @property
+    def files(self) -> Mapping[str, str]:
+        """The text of every file, without the overrides."""
+        return {name: text for name, text in self.sources.items() if not name.startswith("<override ")}
+
     def find(self, path: str) -> Node | None:
         """Return the node at a dotted path such as `callbacks[0].monitor`, or None.
 

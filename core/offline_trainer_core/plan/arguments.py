@@ -80,12 +80,14 @@ def _check(call: _Call, signature: Signature, folders: tuple[str, ...]) -> Itera
     delegated = call.mention.factory is not None
     inner = signature.without_first() if delegated else signature
     fit = missing_and_unknown(inner, call.args, call.kwargs)
-    for key in fit.unknown:
-        yield _unknown(call, inner, key, note)
+    unknown = [_unknown(call, inner, key, note) for key in fit.unknown]
+    yield from unknown
     for key in fit.twice:
         message = f"'{key}' of {call.entry.key} is given by position and by name"
         yield call.mention.document.problem("duplicate-argument", message, call.paths[key], at_key=True, notes=note)
-    for key in () if delegated else fit.missing:  # a factory may add arguments of its own
+    misspelled = {problem.suggestion for problem in unknown}
+    absent = [] if delegated else fit.missing  # a factory may add arguments of its own
+    for key in (name for name in absent if name not in misspelled):
         message = f"{call.entry.key} ({call.entry.label}) needs '{key}'"
         problem = call.mention.problem("missing-argument", message, notes=note, fix=f"add {key}: ...")
         yield replace(problem, config_path=call.mention.place)

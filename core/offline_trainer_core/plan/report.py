@@ -58,7 +58,7 @@ def check_config_tree(config: Config, registry: Registry) -> CheckReport:
     problems = [*config.warnings, *_version_warning(config), *names.problems, *arguments.problems, *crossed]
     layers = (
         _layer(
-            "composition", (), f"{_count(len(config.sources), 'file')}, {_count(len(config.overrides), 'override')}"
+            "composition", (), f"{_count(len(config.files), 'file')}, {_count(len(config.overrides), 'override')}"
         ),
         _layer("names", names.problems, _provenance(names)),
         _layer("signatures", arguments.problems, _readability(arguments)),

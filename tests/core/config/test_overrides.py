@@ -1,5 +1,7 @@
 """Overrides: `path=value`, `+path=value`, `~path`."""
 
+from pathlib import Path
+
 import pytest
 import yaml
 from hypothesis import given
@@ -113,3 +115,11 @@ def test_an_override_equals_editing_the_file(tree, value):
     edited = {**tree, key: {**tree[key], "a": value}}
     text = yaml.safe_dump(value, default_flow_style=True, width=10_000).removesuffix("...\n").strip()
     assert resolve_config(tree, [f"{key}.a={text}"], env={}).plain() == edited
+
+
+def test_overrides_are_sources_and_no_files(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text("lr: 1\n", encoding="utf-8")
+    config = resolve_config(file, ["lr=2"])
+    assert config.files == {str(file): "lr: 1\n"}
+    assert list(config.sources) == [str(file), "<override 1>"]

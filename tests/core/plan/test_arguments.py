@@ -113,12 +113,17 @@ def test_best_effort_entries_only_warn(check: Any, parts: Registry) -> None:
     assert report.layers[2].status == "passed"
 
 
+def test_a_misspelled_argument_is_not_also_missing(check: Any) -> None:
+    assert codes(check(EXPERIMENT.replace("batch_size: 8", "batch_siz: 8"))) == [("unknown-argument", "data.batch_siz")]
+    report = check(EXPERIMENT.replace("batch_size: 8", "unlike_anything: 8"))
+    assert codes(report) == [("missing-argument", "data"), ("unknown-argument", "data.unlike_anything")]
+
+
 def test_everything_is_reported_at_once_in_the_order_of_the_text(check: Any) -> None:
     text = EXPERIMENT.replace("batch_size: 8", "batch_siz: 8").replace("lr: 0.001", "lr: x").replace("name: test, ", "")
     report = check(text.replace("loss.torch", "loss.trch") + "callback: []\n")
     assert [problem.config_path for problem in report.problems] == [
         "run",
-        "data",
         "data.batch_siz",
         "loss._type_",
         "optimizer.kwargs.lr",
