@@ -15,7 +15,7 @@ nox.options.sessions = ["demo", "tests"]
 
 CONSTRAINTS = ("-c", "constraints.txt")
 PACKAGES = ("ot-builtins", "ot-policy-constructor", "ot-offline-rl", "ot-example-plugins")
-SOURCES = ("core", "packages", "tests", "examples", "benchmarks", "noxfile.py")
+SOURCES = ("core", "packages", "tests", "examples", "benchmarks", "docs", "noxfile.py")
 EXTRAS = "[gymnasium,hdf5,parquet,plots,tensorboard,torchmetrics,video,zarr]"
 TEST_TOOLS = ("pytest", "pytest-xdist", "hypothesis", "build", "hatchling")
 
@@ -81,10 +81,11 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Run every code block of the documentation."""
+    """Write the reference anew, and carry out the pages: their files, their commands, their output."""
     install_torch(session)
     install_packages(session, f"ot-builtins{EXTRAS}", *PACKAGES[1:])
     session.install(*CONSTRAINTS, *TEST_TOOLS)
+    session.run("python", "docs/make_reference.py")
     session.run("python", "-m", "pytest", "tests/docs", *session.posargs)
 
 
