@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import is_dataclass, replace
 from typing import Any
 
 import torch
@@ -104,7 +105,13 @@ def _replaced(nest: Any, path: tuple[str | int, ...], value: Any) -> Any:
         return value
     key, rest = path[0], path[1:]
     if isinstance(nest, Mapping):
+        key = key if key in nest else str(key)
         return {**nest, key: _replaced(nest[key], rest, value)}
+    if is_dataclass(nest) and not isinstance(nest, type):
+        return replace(nest, **{str(key): _replaced(getattr(nest, str(key)), rest, value)})
+    if isinstance(nest, tuple) and hasattr(nest, "_fields"):
+        key = nest._fields.index(key) if isinstance(key, str) else key
+        return type(nest)(*(_replaced(item, rest, value) if at == key else item for at, item in enumerate(nest)))
     items = list(nest)
     items[int(key)] = _replaced(items[int(key)], rest, value)
     return type(nest)(items)

@@ -19,6 +19,7 @@ from offline_trainer_core.engine.models import ModelOptions, freeze, initialise,
 from offline_trainer_core.engine.normalizer import Normalizer
 from offline_trainer_core.engine.parts import call_with_parts
 from offline_trainer_core.engine.step import OptimizerSlot
+from offline_trainer_core.engine.validation import of_stage
 from offline_trainer_core.errors import ComponentError, DataError
 
 __all__ = ["LoopSettings", "Workshop", "count_steps", "furnish"]
@@ -68,7 +69,7 @@ def furnish(parts: Parts, context: RunContext, settings: LoopSettings) -> Worksh
     slots = _optimizers(parts, modules, context.max_steps)
     context.optimizers = {name: slot.optimizer for name, slot in slots.items()}
     context.schedulers = {name: slot.schedule for name, slot in slots.items() if slot.schedule is not None}
-    return Workshop(context, train_loader, val_loader, replicas, slots, deepcopy(dict(context.metrics)))
+    return Workshop(context, train_loader, val_loader, replicas, slots, deepcopy(of_stage(context.metrics, "train")))
 
 
 def _place_data(datamodule: Any, context: RunContext) -> tuple[Any, Any]:

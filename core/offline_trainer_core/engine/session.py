@@ -54,7 +54,7 @@ class Session:
         self.interrupted = False
         """Whether the run was asked to stop before its end; it can be resumed."""
         self.epoch_complete = False
-        self._validated_at = -1
+        self._validated_at = self._evaluated_at = -1
 
     def __enter__(self) -> Session:
         run = self.context.run
@@ -152,6 +152,16 @@ class Session:
         self.hooks.fire("on_epoch_end", context=self.context, epoch=epoch)
         self._agree()
 
+    @property
+    def validated(self) -> bool:
+        """Whether validation has seen the weights of this step."""
+        return self._validated_at == self.state.global_step
+
+    @property
+    def evaluated(self) -> bool:
+        """Whether evaluation has seen the weights of this step."""
+        return self._evaluated_at == self.state.global_step
+
     def validate(self) -> dict[str, float]:
         """Return means over all validation samples; nothing where there is no validation."""
         context, loader = self.context, self._workshop.val_loader
@@ -169,6 +179,7 @@ class Session:
     def evaluate(self) -> dict[str, float]:
         """Return the scores of the policy in the run's evaluations; the main process does them."""
         context = self.context
+        self._evaluated_at = self.state.global_step
         if not self._evaluations:
             return {}
         with eval_mode(context):
@@ -187,13 +198,14 @@ class Session:
             scores.update({f"{name}/{key}" if several else key: value for key, value in results.items()})
         return scores
 
-    def finish(self) -> None:
-        """Log, validate and evaluate what the last step left open."""
+    def finish(self, validate: bool = True) -> None:
+        """Log, validate (if asked to) and evaluate what the last step left open."""
         if not self._window.empty:
             self.log_train()
-        if self._validated_at != self.state.global_step:
+        if validate and not self.validated:
             self.validate()
-        self.evaluate()
+        if not self.evaluated:
+            self.evaluate()
 
     def result(self) -> RunResult:
         """Save the state if that is still to do, and return how the run ended."""

@@ -14,26 +14,27 @@ from offline_trainer_core.engine.context import RunContext
 from offline_trainer_core.engine.logs import to_floats
 from offline_trainer_core.engine.precision import Precision
 
-__all__ = ["compute_metrics", "eval_mode", "validation_means"]
+__all__ = ["compute_metrics", "eval_mode", "of_stage", "validation_means"]
 
 
 @contextmanager
 def eval_mode(context: RunContext) -> Iterator[None]:
-    """Put every model in eval mode, and back into the mode that it had."""
-    modes = {name: model.training for name, model in context.models.items()}
+    """Put every model in eval mode, and each of its modules back into the mode that it had."""
+    modes = [(module, module.training) for model in context.models.values() for module in model.modules()]
     for model in context.models.values():
         model.eval()
     try:
         yield
     finally:
-        for name, model in context.models.items():
-            model.train(modes[name])
+        for module, training in modes:
+            module.training = training
 
 
 @torch.no_grad()
 def validation_means(context: RunContext, loader: Any, precision: Precision) -> dict[str, float]:
     """Return the mean of the algorithm's validation logs over all samples, and the metrics."""
     move, validate, normalize = mover(context.run.device, loader), context.algorithm.validate, context.normalizer
+    metrics = of_stage(context.metrics, "val")
     sums: dict[str, Any] = {}
     samples = 0
     for batch, _ in epoch_batches(loader, epoch=0):
@@ -46,10 +47,10 @@ def validation_means(context: RunContext, loader: Any, precision: Precision) -> 
         for name, value in logs.items():
             sums[name] = sums.get(name, 0.0) + value * size
         samples += size
-        for metric in context.metrics.values():
+        for metric in metrics.values():
             metric.update(outputs=outputs, targets=targets, batch=batch, stage="val")
     means = _means(sums, samples, context)
-    return {**means, **compute_metrics(context.metrics, context.collectives)}
+    return {**means, **compute_metrics(metrics, context.collectives)}
 
 
 def _means(sums: Mapping[str, Any], samples: int, context: RunContext) -> dict[str, float]:
@@ -59,6 +60,11 @@ def _means(sums: Mapping[str, Any], samples: int, context: RunContext) -> dict[s
     totals = context.collectives.all_reduce_sum(totals.to("cpu" if device.type != "cuda" else device, torch.float64))
     *numerators, count = totals.tolist()
     return {name: value / count for name, value in zip(sums, numerators, strict=True)} if count else {}
+
+
+def of_stage(metrics: Mapping[str, Any], stage: str) -> dict[str, Any]:
+    """Return those of `metrics` whose `stages` name `stage`; without `stages` it is validation alone."""
+    return {name: metric for name, metric in metrics.items() if stage in getattr(metric, "stages", ("val",))}
 
 
 def compute_metrics(metrics: Mapping[str, Any], collectives: Collectives) -> dict[str, float]:

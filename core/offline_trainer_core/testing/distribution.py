@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from typing import ClassVar
 
-from offline_trainer_core.catalogue import Entry, installed_registry
+from offline_trainer_core.catalogue import (
+    Entry,
+    installed_commands,
+    installed_plugins,
+    installed_readers,
+    installed_registry,
+)
 from offline_trainer_core.signature import read_signature, signature_of
 from offline_trainer_core.testing.contract import Contract
 
@@ -13,28 +20,39 @@ __all__ = ["DistributionContract"]
 
 
 class DistributionContract(Contract):
-    """Every component that a distribution advertises can be imported, is documented, and can be read without importing."""
+    """Everything that a distribution advertises can be imported, is documented, and can be read without importing.
+
+    An entry whose extra is not installed is passed over: test in an environment that has them all.
+    """
 
     distribution: ClassVar[str] = ""
     """Name of the installed distribution."""
+    package: ClassVar[str] = ""
+    """Its import package, where that is not called like the distribution."""
 
     def entries(self) -> list[Entry]:
-        """Return what the distribution advertises."""
-        return [entry for entry in installed_registry().entries() if entry.distribution == self.distribution]
+        """Return the components that the distribution advertises, and what each needs is there."""
+        return [entry for entry in installed_registry().entries() if self._is_ready(entry)]
+
+    def doors(self) -> list[Entry]:
+        """Return the hook plugins, commands and readers that it advertises."""
+        groups: list[Callable[[], list[Entry]]] = [installed_plugins, installed_commands, installed_readers]
+        return [entry for group in groups for entry in group() if self._is_ready(entry)]
 
     def own(self) -> list[Entry]:
-        """Return the entries whose code the distribution itself brings."""
-        prefix = self.distribution.replace("-", "_")
-        return [entry for entry in self.entries() if entry.reference.startswith(prefix)]
+        """Return the components whose code the distribution itself brings."""
+        package = self.package or self.distribution.replace("-", "_")
+        return [entry for entry in self.entries() if entry.reference.partition(":")[0].split(".")[0] == package]
+
+    def _is_ready(self, entry: Entry) -> bool:
+        return entry.distribution == self.distribution and not entry.missing_extras()
 
     def test_something_is_advertised(self) -> None:
-        assert self.entries()
+        assert self.entries() or self.doors(), f"no installed distribution '{self.distribution}' advertises anything"
 
     def test_every_target_can_be_imported(self) -> None:
         failures = {}
-        for entry in self.entries():
-            if entry.missing_extras():
-                continue
+        for entry in [*self.entries(), *self.doors()]:
             try:
                 entry.load()
             except Exception as error:
@@ -42,14 +60,18 @@ class DistributionContract(Contract):
         assert not failures
 
     def test_every_component_says_what_it_is_for(self) -> None:
-        silent = [entry.key for entry in self.own() if not entry.missing_extras() and not inspect.getdoc(entry.load())]
-        assert not silent
+        silent = [entry.key for entry in self.own() if not inspect.getdoc(entry.load())]
+        assert not silent, f"without a docstring: {', '.join(silent)}"
+
+    def test_every_signature_can_be_read_without_importing(self) -> None:
+        dark = [entry.key for entry in self.own() if read_signature(entry.reference) is None]
+        assert not dark, f"`ot check` cannot see the arguments of: {', '.join(dark)}"
 
     def test_signatures_read_from_source_are_those_at_run_time(self) -> None:
         differing = {}
         for entry in self.own():
             static = read_signature(entry.reference)
-            if static is None or entry.missing_extras():
+            if static is None:
                 continue
             live = signature_of(entry.load())
             names = [[(p.name, p.has_default) for p in each.parameters] for each in (static, live)]

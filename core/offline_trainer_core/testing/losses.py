@@ -8,12 +8,13 @@ import torch
 
 from offline_trainer_core.nest import leaves
 from offline_trainer_core.testing.contract import Contract
+from offline_trainer_core.testing.host import no_host_reads
 
 __all__ = ["LossContract"]
 
 
 class LossContract(Contract):
-    """A loss is a finite scalar with a gradient, and a function of its arguments."""
+    """A loss is a finite scalar with a gradient, a function of its arguments, and a mean over the batch."""
 
     def example(self) -> dict[str, Any]:
         """Return `outputs` (that require gradients), `targets` and `batch`, four samples or more."""
@@ -21,8 +22,10 @@ class LossContract(Contract):
 
     def test_the_loss_is_a_finite_scalar(self) -> None:
         result = self.make()(**self.example(), stage="train")
-        assert result.loss.shape == () and bool(result.loss.isfinite())
-        assert all(torch.as_tensor(value).numel() == 1 for value in result.logs.values())
+        assert result.loss.shape == (), f"the loss has the shape {tuple(result.loss.shape)}"
+        assert bool(result.loss.isfinite()), f"the loss is {result.loss}"
+        several = [name for name, value in result.logs.items() if torch.as_tensor(value).numel() != 1]
+        assert not several, f"these logs are no single numbers: {', '.join(several)}"
 
     def test_gradients_reach_the_outputs(self) -> None:
         example = self.example()
@@ -34,3 +37,19 @@ class LossContract(Contract):
     def test_the_loss_is_a_function_of_its_arguments(self) -> None:
         loss, example = self.make(), self.example()
         assert torch.equal(loss(**example, stage="val").loss, loss(**example, stage="val").loss)
+
+    def test_a_batch_twice_over_has_the_same_loss(self) -> None:
+        loss, example = self.make(), self.example()
+        once, twice = loss(**example, stage="val").loss, loss(**_twice(example), stage="val").loss
+        torch.testing.assert_close(twice, once, msg=lambda message: f"it is no mean over the batch: {message}")
+
+    def test_it_reads_nothing_back_from_the_device(self) -> None:
+        loss, example = self.make(), self.example()
+        with no_host_reads():
+            loss(**example, stage="train")
+
+
+def _twice(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _twice(item) for key, item in value.items()}
+    return torch.cat([value, value]) if isinstance(value, torch.Tensor) else value

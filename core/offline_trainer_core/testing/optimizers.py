@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import torch
 from torch import nn
 
 from offline_trainer_core.catalogue import installed_registry
+from offline_trainer_core.record import CheckpointStore
 from offline_trainer_core.testing.contract import Contract, same
 from offline_trainer_core.types import SchedulerBundle
 
@@ -42,14 +44,15 @@ class OptimizerFactoryContract(Contract):
         losses = self._train(model, self.build(model), 50)
         assert losses[-1] < losses[0], f"50 steps took the loss from {losses[0]:.4g} to {losses[-1]:.4g}"
 
-    def test_a_restored_optimizer_goes_on_as_if_nothing_had_happened(self) -> None:
-        model = self.model()
-        optimizer = self.build(model)
+    def test_a_restored_optimizer_goes_on_as_if_nothing_had_happened(self, tmp_path: Path) -> None:
+        model, twin = self.model(), self.model()
+        optimizer, restored = self.build(model), self.build(twin)
         self._train(model, optimizer, 3)
-        twin = self.model()
-        twin.load_state_dict(model.state_dict())
-        restored = self.build(twin)
-        restored.load_state_dict(optimizer.state_dict())
+        store = CheckpointStore(tmp_path)
+        store.save("one", {"model": model.state_dict(), "optimizer": optimizer.state_dict()}, counters={})
+        state = store.load("one").state
+        twin.load_state_dict(state["model"])
+        restored.load_state_dict(state["optimizer"])
         self._train(model, optimizer, 3)
         self._train(twin, restored, 3)
         assert same(model.state_dict(), twin.state_dict()), "its steps depend on something that is not in state_dict()"

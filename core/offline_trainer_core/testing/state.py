@@ -22,11 +22,11 @@ class StatefulContract(Contract):
         state = self.used().state_dict()
         store = CheckpointStore(tmp_path)
         store.save("one", {"part": state}, counters={})
-        assert same(store.load("one").state["part"], state)
+        assert same(store.load("one").state["part"], state), "a checkpoint changes it"
 
     def test_a_restored_part_has_the_same_state(self) -> None:
         state = self.used().state_dict()
         fresh = self.make()
         assert not same(fresh.state_dict(), state), "used() must differ from make(), or this proves nothing"
         fresh.load_state_dict(state)
-        assert same(fresh.state_dict(), state)
+        assert same(fresh.state_dict(), state), "load_state_dict() does not bring everything back"

@@ -15,8 +15,8 @@ __all__ = ["Supervised"]
 class Supervised:
     """One model, one loss: what an update is when a configuration has `io` and `loss` and no `algorithm`.
 
-    With demonstrations as data it is behaviour cloning (Pomerleau 1988). Several optimizers, one for each part of a
-    model, all step on the same loss.
+    With demonstrations as data it is behaviour cloning (Pomerleau 1988). Several optimizers all step on the
+    same loss.
 
     Args:
         model: Name of the model component to train, where there are several.

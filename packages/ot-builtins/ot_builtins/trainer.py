@@ -62,7 +62,7 @@ class DefaultTrainer:
             while not session.done:
                 self._epoch(session)
             if not session.interrupted:
-                session.finish()
+                session.finish(validate=bool(self.val_every_n_epochs or self.val_every_n_steps))
             return session.result()
 
     def _epoch(self, session: Session) -> None:
@@ -82,9 +82,9 @@ class DefaultTrainer:
 
     def _end_epoch(self, session: Session) -> None:
         epochs = session.state.epoch + 1
-        if self.val_every_n_epochs and epochs % self.val_every_n_epochs == 0:
+        if self.val_every_n_epochs and epochs % self.val_every_n_epochs == 0 and not session.validated:
             session.validate()
-        if self.eval_every_n_epochs and epochs % self.eval_every_n_epochs == 0 and epochs != self.settings.max_epochs:
+        if self.eval_every_n_epochs and epochs % self.eval_every_n_epochs == 0:
             session.evaluate()
         session.end_epoch()
 

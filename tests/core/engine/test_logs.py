@@ -43,7 +43,9 @@ def test_adding_reads_nothing_and_keeps_no_graph(window):
 
 
 def test_a_half_full_window_survives_a_restart(window):
-    rows = [{"loss": torch.tensor(0.1 * i), "late": 2.0} if i > 2 else {"loss": torch.tensor(0.1 * i)} for i in range(6)]
+    rows = [
+        {"loss": torch.tensor(0.1 * i), "late": 2.0} if i > 2 else {"loss": torch.tensor(0.1 * i)} for i in range(6)
+    ]
     for row in rows:
         window.add(row)
     first, second = LogWindow(OneProcess()), LogWindow(OneProcess())

@@ -14,16 +14,22 @@ __all__ = ["Memory"]
 
 
 class Memory:
-    """A mapping from names to arrays, tensors or (nested) lists of numbers, rows first."""
+    """A mapping from names to arrays, tensors or (nested) lists of numbers, rows first.
+
+    `episode_ends`, where there is one, says where episodes end.
+    """
 
     where = "the mapping under 'data'"
-    ends = None
 
     def __init__(self, values: Mapping[str, Any]) -> None:
-        self.fields = [str(name) for name in values]
+        self.fields = [str(name) for name in values if name != "episode_ends"]
+        self.ends = _array(values["episode_ends"]) if "episode_ends" in values else None
         self._values = values
 
     def column(self, field: str) -> Column:
-        value = self._values[field]
-        array: Array = value.detach().cpu().numpy() if isinstance(value, Tensor) else np.asarray(value)
+        array = _array(self._values[field])
         return Column(len(array) if array.ndim else 0, [array])
+
+
+def _array(value: Any) -> Array:
+    return value.detach().cpu().numpy() if isinstance(value, Tensor) else np.asarray(value)
