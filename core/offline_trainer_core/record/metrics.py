@@ -27,21 +27,31 @@ _FIELDS = ("step", "stage", "time")
 class RecordLogger:
     """Writes the metrics of a run into its record, each line at once, so that what a killed run has logged can be read.
 
-    A metric that is named like one of the three fields is written as `metric.<name>`.
+    A metric that is named like one of the three fields is written as `metric.<name>`. Its state is the number of lines
+    that a checkpoint has seen: what is logged in the same step after it, such as a validation, is logged again.
     """
 
+    def __init__(self) -> None:
+        self._lines = 0
+        self._restored: int | None = None
+
     def open(self, run: RunInfo, resume_step: int | None) -> None:
-        """Open the file. Lines after `resume_step`, which the resumed run logs again, are dropped; None drops all."""
+        """Open the file. Lines that the resumed run logs again are dropped: those after `resume_step`, and those that
+        the restored checkpoint has not seen; None drops all.
+        """
         self._folder = run.dir
         self._path = run.dir / "metrics.jsonl"
         self._step = resume_step or 0
         kept = [] if resume_step is None else [line for line in read_metrics(self._path) if line["step"] <= resume_step]
+        kept = kept[: self._restored]
+        self._lines = len(kept)
         replace_file(self._path, b"".join(map(_line, kept)))
         self._descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND)
 
     def log_metrics(self, metrics: Mapping[str, Any], *, step: int, stage: str) -> None:
         """Append one line. Raises `OfflineTrainerError` where the disk is full."""
         self._step = step
+        self._lines += 1
         numbers = {f"metric.{name}" if name in _FIELDS else name: _number(value) for name, value in metrics.items()}
         data = _line({"step": step, "stage": stage, "time": time.time(), **numbers})
         try:
@@ -49,6 +59,12 @@ class RecordLogger:
                 data = data[os.write(self._descriptor, data) :]
         except OSError as error:
             raise OfflineTrainerError(f"cannot write {self._path}: {explain(error, self._folder)}") from error
+
+    def state_dict(self) -> dict[str, int]:
+        return {"lines": self._lines}
+
+    def load_state_dict(self, state: Mapping[str, int]) -> None:
+        self._restored = state["lines"]
 
     def close(self) -> None:
         """Wait until all lines lie on the disk, and note in the status how far the run came."""

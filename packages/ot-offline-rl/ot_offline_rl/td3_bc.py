@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from offline_trainer_core import ComponentError, Step, select
+from offline_trainer_core.distributed import Collectives, OneProcess
 from ot_offline_rl.targets import TargetNetworks
 
 __all__ = ["TD3BC"]
@@ -53,7 +54,13 @@ class TD3BC:
             raise ComponentError(f"algo.td3_bc: no field '{unknown}' in a transition, which has {', '.join(FIELDS)}")
         self.action_field = self.fields["action"]
 
-    def setup(self, *, models: Mapping[str, nn.Module], modules: Mapping[str, nn.Module]) -> None:
+    def setup(
+        self,
+        *,
+        models: Mapping[str, nn.Module],
+        modules: Mapping[str, nn.Module],
+        collectives: Collectives | None = None,
+    ) -> None:
         missing = {"actor", "critic"} - set(models)
         if missing:
             has = ", ".join(models) or "none"
@@ -61,6 +68,7 @@ class TD3BC:
             raise ComponentError(f"algo.td3_bc needs {wanted} under model.components, which has {has}")
         self.actor, self.critic = models["actor"], models["critic"]
         self.modules = modules
+        self.collectives = collectives or OneProcess()
         self.limit = self.max_action or float(getattr(modules["actor"], "max_action", 1.0))
         self.targets = TargetNetworks({"actor": modules["actor"], "critic": modules["critic"]})
 
@@ -86,7 +94,7 @@ class TD3BC:
             policy_action = self.actor(observation)
             value = self._first_value(observation, policy_action)
             imitation_loss = F.mse_loss(policy_action, action)
-            actor_loss = imitation_loss - self.alpha / value.detach().abs().mean() * value.mean()
+            actor_loss = imitation_loss - self.alpha / self._size_of(value) * value.mean()
             step.optimize("actor", actor_loss)
             if step.boundary:
                 self.targets.update(self.tau)
@@ -125,6 +133,11 @@ class TD3BC:
                 f"{len(observation)}; it must return the values of two functions, (2, {len(observation)})"
             )
         return values
+
+    def _size_of(self, value: Tensor) -> Tensor:
+        """Return the mean size of the values of the whole batch, of which each process has its share."""
+        size = value.detach().abs().mean()
+        return self.collectives.all_reduce_sum(size) / self.collectives.world_size
 
     def _first_value(self, observation: Tensor, action: Tensor) -> Tensor:
         # Not `self.critic`: on many processes its wrapper would wait for gradients of the critic.

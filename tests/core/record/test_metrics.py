@@ -94,6 +94,22 @@ def test_without_dropping_the_lines_would_stand_twice(path, uninterrupted):
     assert without_time(path) != without_time(uninterrupted)
 
 
+def test_what_was_logged_after_the_checkpoint_of_a_step_is_dropped_too(path):
+    first = opened(path)
+    first.log_metrics({"loss": 1.0}, step=1, stage="train")
+    seen = first.state_dict()
+    first.log_metrics({"loss": 2.0}, step=1, stage="val")
+    first.close()
+    for state, stages in ((seen, ["train"]), (first.state_dict(), ["train", "val"])):
+        resumed = RecordLogger()
+        resumed.load_state_dict(state)
+        lines = path.read_text()
+        resumed.open(RunInfo("bc", path.parent), 1)
+        resumed.close()
+        assert [line["stage"] for line in read_metrics(path)] == stages
+        path.write_text(lines)
+
+
 def test_a_fresh_run_begins_empty(path):
     write(path, range(3))
     write(path, [5])

@@ -1,0 +1,237 @@
+"""Several processes train as one would, and end together."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.torch import load_file
+
+OT = [str(Path(sys.executable).with_name("ot")), "run"]
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+TORCHRUN += ["-m", "offline_trainer_core", "run"]
+
+SUPERVISED = """
+schema_version: 1
+run: {name: small, out_dir: runs, device: cpu, seed: 3}
+model:
+  sequential:
+    inputs: [x]
+    layers:
+      - {_type_: nn.Linear, in_features: 3, out_features: 8}
+      - {_type_: nn.Tanh}
+      - {_type_: nn.Linear, in_features: 8, out_features: 2}
+data: {_type_: data.tensors, data: rows.npz, batch_size: 4, validation: 0.25}
+io: {_type_: io.mapping, model_kwargs: {x: x}, targets: {y: y}}
+loss: {_type_: loss.torch, fn: {_type_: nn.MSELoss}}
+optimizer: {_type_: optim_factory.torch, type: AdamW, kwargs: {lr: 0.01}}
+metrics: [{_type_: metric.mean_absolute_error}]
+trainer: {_type_: trainer.default, max_epochs: 2, log_every_n_steps: 1}
+settings: {allowed_import_prefixes: [local_parts]}
+"""
+ACTOR_CRITIC = """
+schema_version: 1
+run: {name: small, out_dir: runs, device: cpu, seed: 3}
+model:
+  components:
+    actor: {_type_: model.deterministic_actor, observation_dim: 3, action_dim: 2, hidden: [8]}
+    critic: {_type_: model.twin_q, observation_dim: 3, action_dim: 2, hidden: [8]}
+data: {_type_: data.tensors, data: transitions.npz, batch_size: 8}
+algorithm: {_type_: algo.td3_bc, policy_noise: 0.0}
+optimizer:
+  actor: {_type_: optim_factory.torch, type: Adam, kwargs: {lr: 0.01}}
+  critic: {_type_: optim_factory.torch, type: Adam, kwargs: {lr: 0.01}}
+trainer: {_type_: trainer.default, max_epochs: 2, log_every_n_steps: 1}
+settings: {allowed_import_prefixes: [local_parts]}
+"""
+LOCAL_PARTS = """
+import os
+from pathlib import Path
+
+from safetensors.torch import save_file
+
+
+class EachProcessSaves:
+    def on_fit_end(self, context):
+        weights = {f"{name}.{key}": w for name, m in context.models.items() for key, w in m.state_dict().items()}
+        save_file({key: w.contiguous() for key, w in weights.items()}, f"rank{context.run.rank}.safetensors")
+
+
+class Dies:
+    def on_train_step_end(self, context):
+        if context.run.rank == 1 and context.state.global_step == 2:
+            os._exit(9)
+
+
+class WithoutPlace:
+    def setup(self, stage):
+        return None
+
+    def train_dataloader(self):
+        return [{}]
+
+    def val_dataloader(self):
+        return None
+
+
+def register(registry):
+    registry.register_module("cb.local.each_process_saves", EachProcessSaves)
+    registry.register_module("cb.local.dies", Dies)
+    registry.register_module("data.local.without_place", WithoutPlace)
+"""
+LOCAL = "+imports=[local_parts]"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with configurations and the data that they name. 39 rows: 30 to train on, 9 to validate."""
+    folder = tmp_path_factory.mktemp("processes")
+    draw = np.random.default_rng(0)
+    x = draw.normal(size=(39, 3)).astype("float32")
+    np.savez(folder / "rows.npz", x=x, y=np.tanh(x[:, :2]))
+    fields = {name: draw.normal(size=(40, 3)).astype("float32") for name in ("observation", "next_observation")}
+    action, reward = draw.uniform(-1, 1, size=(40, 2)).astype("float32"), draw.normal(size=40).astype("float32")
+    np.savez(folder / "transitions.npz", **fields, action=action, reward=reward, terminated=reward > 1)
+    folder.joinpath("supervised.yaml").write_text(SUPERVISED)
+    folder.joinpath("actor_critic.yaml").write_text(ACTOR_CRITIC)
+    folder.joinpath("local_parts.py").write_text(LOCAL_PARTS)
+    return folder
+
+
+@pytest.fixture
+def ot(folder):
+    """Run `ot run` in that folder under a name of its own; return what came out, and the logged lines without times."""
+
+    def run_ot(name, config, *arguments, start=OT):
+        named = [*start, f"{config}.yaml", f"run.name={name}", *arguments]
+        done = subprocess.run(named, cwd=folder, capture_output=True, text=True, env=environment(), timeout=120)
+        return done, logged(folder / "runs" / name)
+
+    return run_ot
+
+
+def environment():
+    return {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+
+
+def logged(run):
+    file = run / "metrics.jsonl"
+    lines = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+    return [{key: value for key, value in line.items() if key != "time"} for line in lines]
+
+
+def assert_alike(some, others):
+    assert [(line["step"], line["stage"]) for line in some] == [(line["step"], line["stage"]) for line in others]
+    for one, other in zip(some, others, strict=True):
+        assert without_stage(one) == pytest.approx(without_stage(other), rel=1e-5)
+
+
+def without_stage(line):
+    return {key: value for key, value in line.items() if key != "stage"}
+
+
+@pytest.fixture(scope="module")
+def alone(folder):
+    """What one process logs."""
+    subprocess.run([*OT, "supervised.yaml", "run.name=alone"], cwd=folder, check=True, env=environment())
+    return logged(folder / "runs" / "alone")
+
+
+@pytest.mark.parametrize("start", ["ot", "torchrun"])
+def test_two_processes_log_what_one_does_at_the_same_global_batch(ot, alone, start):
+    command, processes = (OT, ["--nproc", "2"]) if start == "ot" else (TORCHRUN, [])
+    done, lines = ot(start, "supervised", *processes, start=command)
+    assert done.returncode == 0, done.stderr
+    assert "2 processes" in done.stdout
+    assert done.stdout.count("finished after") == 1
+    assert {line["stage"] for line in lines} == {"train", "val"}
+    assert all("mae" in line for line in lines if line["stage"] == "val")
+    assert_alike(lines, alone)
+
+
+def test_another_seed_logs_something_else(ot, alone):
+    _, lines = ot("seed", "supervised", "run.seed=4")
+    assert [line["step"] for line in lines] == [line["step"] for line in alone]
+    assert lines[0]["loss"] != pytest.approx(alone[0]["loss"], rel=1e-3)
+
+
+def test_accumulated_steps_with_a_remainder_are_those_of_one_process(ot, alone):
+    accumulate = ("+trainer.grad_accum_steps=3", "+trainer.grad_clip_norm=0.5")
+    _, one = ot("accumulate1", "supervised", *accumulate)
+    done, two = ot("accumulate2", "supervised", *accumulate, "--nproc", "2")
+    assert done.returncode == 0, done.stderr
+    assert max(line["step"] for line in one) == 6
+    assert len(alone) > len(one)
+    assert_alike(two, one)
+
+
+def test_two_models_with_two_optimizers_stay_the_same_on_both_processes(ot, folder):
+    saving = (LOCAL, "+callbacks=[{_type_: cb.local.each_process_saves}]")
+    _, one = ot("actor1", "actor_critic", *saving)
+    alone = load_file(folder / "rank0.safetensors")
+    done, two = ot("actor2", "actor_critic", *saving, "--nproc", "2")
+    assert done.returncode == 0, done.stderr
+    first, second = (load_file(folder / f"rank{rank}.safetensors") for rank in (0, 1))
+    assert first.keys() == second.keys() == alone.keys()
+    assert all(first[name].equal(second[name]) for name in first)
+    assert all(first[name].allclose(alone[name], atol=1e-5) for name in first)
+    assert sum("actor_loss" in line for line in two) == 5
+    assert [line["critic_loss"] for line in two] == pytest.approx([line["critic_loss"] for line in one], rel=1e-4)
+
+
+BEFORE_TRAINING = {
+    "a batch that cannot be split": (["data.batch_size=5"], 4, "batch_size 5 cannot be split over 2 processes"),
+    "data that is not shared out": (
+        [LOCAL, "data={_type_: data.local.without_place}"],
+        3,
+        "WithoutPlace has no 'place', so 2 processes would all train on the same batches",
+    ),
+    "a wrong configuration": (["data.batch_size=many"], 2, "takes int, not the string 'many'"),
+}
+
+
+@pytest.mark.parametrize(("change", "code", "message"), BEFORE_TRAINING.values(), ids=BEFORE_TRAINING)
+def test_what_is_wrong_is_said_once_not_by_each_process(ot, change, code, message):
+    done, _ = ot(f"wrong{code}", "supervised", *change, "--nproc", "2")
+    assert done.returncode == code
+    assert done.stderr.count(message) == 1, done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_processes_of_torchrun_say_once_what_is_wrong(ot):
+    done, _ = ot("wrong", "supervised", "data.batch_size=many", start=TORCHRUN)
+    assert done.returncode != 0
+    assert done.stderr.count("takes int, not the string 'many'") == 1
+
+
+def test_a_process_that_dies_takes_the_run_down_and_is_named(ot, folder):
+    begun = time.monotonic()
+    done, _ = ot("dies", "supervised", LOCAL, "+callbacks=[{_type_: cb.local.dies}]", "--nproc", "2")
+    assert done.returncode == 7
+    assert "process 1 ended with exit code 9" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert time.monotonic() - begun < 60
+    assert json.loads((folder / "runs/dies/status.json").read_text())["status"] == "failed"
+
+
+def test_a_signal_to_the_command_stops_all_processes_with_a_checkpoint(folder, ot, alone):
+    long = ["supervised.yaml", "run.name=stopped", "trainer.max_epochs=100000", "trainer.log_every_n_steps=100"]
+    running = subprocess.Popen([*OT, *long, "--nproc", "2"], cwd=folder, env=environment(), stderr=subprocess.PIPE)
+    metrics = folder / "runs/stopped/metrics.jsonl"
+    while not (metrics.exists() and metrics.stat().st_size):
+        assert running.poll() is None
+        time.sleep(0.05)
+    running.send_signal(signal.SIGTERM)
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == 75, said
+    assert b"Traceback" not in said
+    status = json.loads((folder / "runs/stopped/status.json").read_text())
+    assert status["status"] == "stopped"
+    assert [path.name for path in (folder / "runs/stopped/checkpoints").glob("step_*")] == [
+        f"step_{status['step']:08d}"
+    ]
