@@ -10,6 +10,7 @@ from offline_trainer_core.build.spec import build_spec
 from offline_trainer_core.catalogue import Registry, import_local_module
 from offline_trainer_core.config import Config
 from offline_trainer_core.distributed import Collectives
+from offline_trainer_core.engine import seed_everything
 from offline_trainer_core.plan import Plan
 from offline_trainer_core.types import RunInfo
 
@@ -29,7 +30,11 @@ LISTS = ("metrics", "callbacks", "loggers")
 def build_parts(
     config: Config, registry: Registry, plan: Plan, *, run: RunInfo, collectives: Collectives
 ) -> dict[str, Any]:
-    """Return every part of the run by its name; imports what `plan` names and nothing else."""
+    """Return every part of the run by its name; imports what `plan` names and nothing else.
+
+    Models are built from the same seed on every process.
+    """
+    seed_everything(run.seed)
     for module in plan.local_modules:
         import_local_module(module.name, module.folder, registry)
     registry = registry.with_local(plan.targets())
