@@ -398,7 +398,7 @@ HELD = {
     "data": ["dataset", "episodes", "random_regression", "tensors"],
     "eval": ["gymnasium"],
     "io": ["mapping"],
-    "log": ["csv", "jsonl", "mlflow", "stdout", "tensorboard", "wandb"],
+    "log": ["csv", "jsonl", "mlflow", "stdout", "tensorboard"],
     "loss": ["torch"],
     "metric": ["accuracy", "mean_absolute_error", "mean_squared_error", "torchmetrics"],
     "optim_cls": [*OPTIMIZERS, *NOT_FOR_ANY_MODEL],
@@ -409,9 +409,11 @@ HELD = {
     "trainer": ["default"],
 }
 KINDS_WITHOUT_CONTRACT = {"launcher", "strategy"}
+WITHOUT_CONTRACT = {"log.wandb"}
+"""What W&B's own process writes is read back in the tests of that logger."""
 
 
 def test_every_component_is_held_to_the_contract_of_its_kind() -> None:
     entries = [entry for entry in build_registry().entries() if entry.distribution == "ot-builtins"]
     held = {f"{kind}.{name}" for kind, names in HELD.items() for name in names}
-    assert {entry.key for entry in entries if entry.kind not in KINDS_WITHOUT_CONTRACT} == held
+    assert {entry.key for entry in entries if entry.kind not in KINDS_WITHOUT_CONTRACT} == held | WITHOUT_CONTRACT
