@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import pytest
 import torch
 
 from offline_trainer_core.testing import EvaluationContract
@@ -58,3 +59,7 @@ class Littering(Walk):
 class TestLittering(TestSound):
     breaks = ("test_it_writes_below_the_run_folder_only",)
     make = Littering
+
+    @pytest.fixture(autouse=True)
+    def _somewhere(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
