@@ -1,0 +1,103 @@
+"""The run folder, opened: what is about to run is written down before anything is built."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from offline_trainer_core.config import Config, config_digest, masked, redacted, to_yaml
+from offline_trainer_core.distributed import Collectives
+from offline_trainer_core.errors import CheckpointError, OfflineTrainerError
+from offline_trainer_core.plan import Plan
+from offline_trainer_core.record import RunFolder, describe_environment
+from offline_trainer_core.types import RunInfo
+
+__all__ = ["describe_run", "folder_of", "open_run", "recorded"]
+
+log = logging.getLogger(__name__)
+
+
+def open_run(
+    config: Config, plan: Plan, collectives: Collectives, resume: str | None, overwrite: bool
+) -> tuple[RunFolder, RunInfo]:
+    """Create or open the run folder on process 0, and write down what is about to run."""
+    resume_from = resume or config.plain("run.resume_from")
+    path = None
+    if collectives.rank == 0:
+        out_dir, name = Path(config.plain("run.out_dir")).expanduser(), config.plain("run.name")
+        path = RunFolder.create(out_dir, name, resume=resume_from == "auto", overwrite=overwrite).dir
+    folder = RunFolder(collectives.broadcast_object(path), collectives)
+    if resume_from == "auto":
+        resume_from = collectives.broadcast_object(_newest_checkpoint(folder) if collectives.rank == 0 else None)
+    info = replace(describe_run(config, plan, folder, collectives), resume_from=resume_from)
+    if info.is_main:
+        folder.write_config(
+            to_yaml(info.hparams),
+            sources={file: redacted(text, config) for file, text in config.files.items()},
+            overrides=[redacted(text, config) for text in config.overrides],
+        )
+        folder.write_plan(info.plan)
+        folder.write_environment(describe_environment(plan.distributions()))
+        folder.set_status("running", 0)
+    return folder, info
+
+
+def folder_of(config: Config) -> RunFolder:
+    """Return the folder of the run that `config` describes, whether it exists or not."""
+    return RunFolder(Path(config.plain("run.out_dir")).expanduser() / config.plain("run.name"))
+
+
+def _newest_checkpoint(folder: RunFolder) -> str | None:
+    """Return the checkpoint to go on from, or None where the run has not saved one yet."""
+    newest = folder.checkpoints.latest()
+    if newest is None and folder.checkpoints.names():
+        raise CheckpointError(
+            f"every checkpoint in {folder.checkpoints.dir} is damaged, so there is nothing to go on from; --overwrite "
+            "moves the run aside and starts anew"
+        )
+    if newest is None:
+        log.warning("%s has no checkpoint yet: the run starts from its beginning", folder.dir)
+    return newest
+
+
+def describe_run(config: Config, plan: Plan, folder: RunFolder, collectives: Collectives) -> RunInfo:
+    """Return what every part of the run may know about it."""
+    from offline_trainer_core.build import choose_device, make_deterministic
+
+    if config.plain("run.deterministic"):
+        make_deterministic()
+    return RunInfo(
+        name=config.plain("run.name"),
+        dir=folder.dir,
+        seed=config.plain("run.seed") or 0,
+        device=choose_device(config.plain("run.device") or "auto", collectives.local_rank),
+        precision=config.plain("run.precision") or "fp32",
+        rank=collectives.rank,
+        world_size=collectives.world_size,
+        hparams=plan.inlined(masked(config), {path: masked(file) for path, file in plan.model_files.items()}),
+        plan=plan.to_json(),
+        config_digest=config_digest(config),
+        checkpoints=folder.checkpoints,
+    )
+
+
+@contextmanager
+def recorded(folder: RunFolder, info: RunInfo, plan: Plan) -> Iterator[None]:
+    """Write into the record how the run failed, if it does; say of a component's exception which component it was."""
+    from offline_trainer_core.build import explain_failure
+
+    try:
+        yield
+    except BaseException as error:
+        if info.is_main:
+            step = folder.status.step if folder.status else 0
+            folder.set_status("failed", step, f"{type(error).__name__}: {error}")
+        if isinstance(error, OfflineTrainerError) or not isinstance(error, Exception):
+            raise
+        failure = explain_failure(error, plan, device=info.device, world_size=info.world_size)
+        if failure is None:
+            raise
+        raise failure from error
