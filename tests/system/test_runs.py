@@ -138,7 +138,8 @@ def status_of(run):
 def test_a_signal_ends_the_run_with_a_checkpoint_from_which_it_goes_on(folder, ot, interrupted, uninterrupted, number):
     code, said = interrupted(number)
     assert code == 75, said
-    assert "--resume goes on" in said
+    assert "to go on: ot run small.yaml" in said
+    assert "--resume" in said
     assert "Traceback" not in said
     stopped = status_of(folder / "runs/small")
     assert (stopped["status"], stopped["step"], stopped["reason"]) == ("stopped", 37, number.name)

@@ -10,6 +10,7 @@ import click
 from offline_trainer_core.cli.options import overrides_argument, traceback_option
 from offline_trainer_core.cli.screen import print_table
 from offline_trainer_core.config import resolve_config
+from offline_trainer_core.errors import UsageError
 from offline_trainer_core.run import evaluate
 
 __all__ = ["command"]
@@ -27,6 +28,8 @@ def command(run: str, overrides: tuple[str, ...], checkpoint: str, episodes: int
 
     RUN_OR_CONFIG is the folder of a run, or the configuration that it ran from.
     """
+    if not Path(run).exists():
+        raise UsageError(f"there is no '{run}': give the folder of a run, or the configuration that it ran from")
     folder = Path(run) if Path(run).is_dir() else _folder_of(run)
     wanted = _episodes(folder, episodes) if episodes else []
     scores = evaluate(folder, checkpoint=checkpoint, overrides=[*overrides, *wanted])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from typing import TYPE_CHECKING
 
 import click
@@ -81,7 +82,8 @@ def _train(config: str, overrides: Sequence[str], resume: str | None, overwrite:
     if os.environ.get("RANK", "0") == "0":
         print_result(result)
     if result.status == "stopped":
-        raise RunStopped(f"{result.reason}; ot run {config} --resume goes on")
+        again = shlex.join(["ot", "run", config, *overrides, "--resume"])
+        raise RunStopped(f"{result.reason}; to go on: {again}")
 
 
 def _arguments(ctx: click.Context) -> list[str]:

@@ -42,11 +42,11 @@ class Rehearsal:
     """Bytes: of the device where it is a GPU, of the process otherwise."""
 
 
-def rehearse(parts: Mapping[str, Any]) -> Rehearsal:
+def rehearse(parts: Mapping[str, Any], settings: LoopSettings | None = None) -> Rehearsal:
     """Train on one batch and validate, without loggers, callbacks and evaluations; nothing is written."""
     hops: list[Hop] = []
     quiet = {**parts, "loggers": {}, "callbacks": {}, "plugins": {}, "evaluations": {}}
-    session = Session(quiet, LoopSettings(max_steps=1))
+    session = Session(quiet, settings or LoopSettings(max_steps=1))
     context = session.context
     batch, _ = next(session.batches())
     hops.append(Hop("batch", tuple(describe(batch))))

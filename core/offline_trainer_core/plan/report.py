@@ -57,9 +57,7 @@ def check_config_tree(config: Config, registry: Registry) -> CheckReport:
     crossed = tuple(cross_check(Document(config), names))
     problems = [*config.warnings, *_version_warning(config), *names.problems, *arguments.problems, *crossed]
     layers = (
-        _layer(
-            "composition", (), f"{_count(len(config.files), 'file')}, {_count(len(config.overrides), 'override')}"
-        ),
+        _layer("composition", (), f"{_count(len(config.files), 'file')}, {_count(len(config.overrides), 'override')}"),
         _layer("names", names.problems, _provenance(names)),
         _layer("signatures", arguments.problems, _readability(arguments)),
         _layer("cross-checks", crossed, _count(len(CROSS_CHECKS), "check")),

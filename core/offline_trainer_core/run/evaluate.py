@@ -20,7 +20,10 @@ __all__ = ["evaluate"]
 def evaluate(
     run_dir: str | os.PathLike[str], *, checkpoint: str = "last", overrides: Sequence[str] = ()
 ) -> Mapping[str, float]:
-    """Return the scores of the `eval` section of a run with the weights of one of its checkpoints."""
+    """Return the scores of the `eval` section of a run with the weights of one of its checkpoints.
+
+    What the evaluations write goes below `eval/<checkpoint>` in the run folder, apart from what training wrote.
+    """
     from offline_trainer_core.build import build_parts
     from offline_trainer_core.engine import LoopSettings, Session
 
@@ -31,7 +34,8 @@ def evaluate(
     without_loggers = ["~loggers"] if resolve_config(recorded).find("loggers") is not None else []
     config, registry, report = checked(recorded, [*overrides, *without_loggers])
     with joined() as collectives:
-        info = replace(describe_run(config, report.plan, folder, collectives), resume_from=checkpoint)
+        info = describe_run(config, report.plan, folder, collectives)
+        info = replace(info, resume_from=checkpoint, dir=folder.dir / "eval" / Path(checkpoint).name)
         parts = build_parts(config, registry, report.plan, run=info, collectives=collectives)
         if not parts["evaluations"]:
             raise UsageError(f"{run_dir}: its configuration has no 'eval' section")

@@ -12,7 +12,7 @@ from offline_trainer_core.config import Config, config_digest, masked, redacted,
 from offline_trainer_core.distributed import Collectives
 from offline_trainer_core.errors import CheckpointError, OfflineTrainerError
 from offline_trainer_core.plan import Plan
-from offline_trainer_core.record import RunFolder, describe_environment
+from offline_trainer_core.record import CheckpointStore, RunFolder, describe_environment
 from offline_trainer_core.types import RunInfo
 
 __all__ = ["describe_run", "folder_of", "open_run", "recorded"]
@@ -28,7 +28,8 @@ def open_run(
     path = None
     if collectives.rank == 0:
         out_dir, name = Path(config.plain("run.out_dir")).expanduser(), config.plain("run.name")
-        path = RunFolder.create(out_dir, name, resume=resume_from == "auto", overwrite=overwrite).dir
+        goes_on = resume_from is not None and _is_of_this_run(resume_from, folder_of(config).checkpoints)
+        path = RunFolder.create(out_dir, name, resume=goes_on, overwrite=overwrite).dir
     folder = RunFolder(collectives.broadcast_object(path), collectives)
     if resume_from == "auto":
         resume_from = collectives.broadcast_object(_newest_checkpoint(folder) if collectives.rank == 0 else None)
@@ -48,6 +49,21 @@ def open_run(
 def folder_of(config: Config) -> RunFolder:
     """Return the folder of the run that `config` describes, whether it exists or not."""
     return RunFolder(Path(config.plain("run.out_dir")).expanduser() / config.plain("run.name"))
+
+
+def _is_of_this_run(resume_from: str, own: CheckpointStore) -> bool:
+    """Whether the run itself goes on, or a new one begins from a checkpoint of another.
+
+    Raises `CheckpointError` where there is no such checkpoint.
+    """
+    if resume_from in ("auto", "last", "best", *own.names()):
+        return True
+    if not Path(resume_from).is_dir():
+        known = ", ".join(own.names()) or "none"
+        raise CheckpointError(
+            f"there is no checkpoint '{resume_from}': this run has {known}, and no folder is called so"
+        )
+    return Path(resume_from).resolve().parent == own.dir.resolve()
 
 
 def _newest_checkpoint(folder: RunFolder) -> str | None:

@@ -17,10 +17,12 @@ __all__ = ["rehearse"]
 
 def rehearse(config: Source, overrides: Sequence[str] = ()) -> Rehearsal:
     """Train on one real batch and validate, write nothing, and return what was seen on the way."""
-    from offline_trainer_core.build import build_parts
+    from offline_trainer_core.build import build_parts, build_trainer
     from offline_trainer_core.engine import rehearse as carry_through
 
     resolved, registry, report = checked(config, overrides)
     with joined() as collectives:
         info = describe_run(resolved, report.plan, folder_of(resolved), collectives)
-        return carry_through(build_parts(resolved, registry, report.plan, run=info, collectives=collectives))
+        parts = build_parts(resolved, registry, report.plan, run=info, collectives=collectives)
+        trainer = build_trainer(resolved, parts["registry"])
+        return carry_through(parts, getattr(trainer, "settings", None))
