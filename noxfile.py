@@ -16,7 +16,7 @@ nox.options.sessions = ["demo", "tests"]
 CONSTRAINTS = ("-c", "constraints.txt")
 PACKAGES = ("ot-builtins", "ot-policy-constructor", "ot-offline-rl", "ot-example-plugins")
 SOURCES = ("core", "packages", "tests", "examples", "benchmarks", "docs", "noxfile.py")
-EXTRAS = "[gymnasium,hdf5,parquet,plots,tensorboard,torchmetrics,video,zarr]"
+EXTRAS = "[gymnasium,hdf5,mlflow,parquet,plots,tensorboard,torchmetrics,video,wandb,zarr]"
 TEST_TOOLS = ("pytest", "pytest-xdist", "hypothesis", "build", "hatchling")
 
 

@@ -17,6 +17,17 @@ LOOKS = [
     ["plugins"],
     ["plugins", "--json"],
 ]
+EXPERIMENT = """
+schema_version: 1
+run: {name: looked-at, out_dir: runs}
+data:
+  {_type_: data.random_regression, batch_size: 8, steps_per_epoch: 2, val_steps_per_epoch: 1, x_shape: [4], y_shape: [2]}
+model: {sequential: {inputs: [x], layers: [{_type_: block.mlp, dims: [4, 8, 2]}]}}
+io: {_type_: io.mapping, model_kwargs: {x: x}, targets: {y: y}}
+loss: {_type_: loss.torch, fn: MSELoss}
+optimizer: {_type_: optim_factory.torch, type: AdamW, kwargs: {lr: 0.001}}
+trainer: {_type_: trainer.default, max_epochs: 1}
+"""
 PROBE = """
 import sys
 from offline_trainer_core.cli import main
@@ -40,6 +51,17 @@ def test_neither_torch_nor_a_plugin_is_loaded_among_200_distributions(arguments,
     assert "'click'" in loaded
     assert "'torch'" not in loaded
     assert "crowd" not in loaded
+    assert not list(crowded_site.folder.glob("*.imported"))
+
+
+@pytest.mark.parametrize("look", [["check"], ["show"], ["show", "--origin"]], ids=" ".join)
+def test_looking_at_a_configuration_loads_neither_torch_nor_a_plugin(look, crowded_site, tmp_path) -> None:
+    experiment = tmp_path / "experiment.yaml"
+    experiment.write_text(EXPERIMENT)
+    loaded = modules_loaded_by([look[0], str(experiment), *look[1:]], crowded_site.folder)
+    assert "'yaml'" in loaded
+    assert "'torch'" not in loaded
+    assert "ot_builtins" not in loaded
     assert not list(crowded_site.folder.glob("*.imported"))
 
 
