@@ -21,7 +21,7 @@ EXPERIMENT = """
 schema_version: 1
 run: {name: looked-at, out_dir: runs}
 data:
-  {_type_: data.random_regression, batch_size: 8, steps_per_epoch: 2, val_steps_per_epoch: 1, x_shape: [4], y_shape: [2]}
+ {_type_: data.random_regression, batch_size: 8, steps_per_epoch: 2, val_steps_per_epoch: 1, x_shape: [4], y_shape: [2]}
 model: {sequential: {inputs: [x], layers: [{_type_: block.mlp, dims: [4, 8, 2]}]}}
 io: {_type_: io.mapping, model_kwargs: {x: x}, targets: {y: y}}
 loss: {_type_: loss.torch, fn: MSELoss}
