@@ -4,7 +4,7 @@ import re
 from importlib.util import find_spec
 from pathlib import Path
 
-IMPORTS_TORCH = re.compile(r"^(import|from) torch\b", re.MULTILINE)
+IMPORTS_TORCH = re.compile(r"^(import|from) (safetensors\.)?torch\b", re.MULTILINE)
 HAS_TORCH = find_spec("torch") is not None
 
 
