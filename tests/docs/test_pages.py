@@ -24,6 +24,8 @@ ROOT = Path(__file__).parents[2]
 PAGES = ["README.md", *(f"docs/{name}.md" for name in ("guide", "configuration", "experiment", "models", "running"))]
 BLOCK = re.compile(r"^```(yaml|python|toml|console)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 FILE = re.compile(r"# file: (\S+)\n")
+QUIET = {"TORCH_CPP_LOG_LEVEL": "ERROR"}
+"""On a busy machine torch's processes warn that they had to wait for each other; that is not what a page is about."""
 
 
 class Block(NamedTuple):
@@ -96,7 +98,7 @@ def run_console(block: Block, folder: Path) -> None:
 def environment() -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("OT_")}
     path = f"{Path(sys.executable).parent}{os.pathsep}{inherited['PATH']}"
-    return {**inherited, "PATH": path, "OMP_NUM_THREADS": "1", "COLUMNS": "100", "PYTHONWARNINGS": "default"}
+    return {**inherited, "PATH": path, "OMP_NUM_THREADS": "1", "COLUMNS": "100", "PYTHONWARNINGS": "default", **QUIET}
 
 
 @pytest.mark.slow
