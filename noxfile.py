@@ -63,7 +63,7 @@ def light(session: nox.Session) -> None:
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style and the contracts between the rooms."""
-    session.install("ruff", "import-linter")
+    session.install(*CONSTRAINTS, "ruff", "import-linter")
     session.run("ruff", "check", *SOURCES)
     session.run("ruff", "format", "--check", *SOURCES)
     paths = ":".join(["core", *(f"packages/{package}" for package in PACKAGES)])
@@ -75,7 +75,7 @@ def types(session: nox.Session) -> None:
     """Check the types of the core and of the packages, strictly."""
     install_torch(session)
     install_packages(session, "ot-builtins[gymnasium,plots]")
-    session.install("mypy", "pytest", "types-PyYAML")
+    session.install(*CONSTRAINTS, "mypy", "pytest", "types-PyYAML")
     session.run("mypy")
 
 

@@ -213,7 +213,7 @@ LATER = {
     ),
     "no statistics": (["+normalize={z: mean_std}"], 4, ["normalize: no statistics for 'z'", "x, y"]),
     "no such GPU": (["run.device=cuda:7"], 7, ["run.device", "cuda:7", "torch sees", "run.device=cpu"]),
-    "nothing at the checkpoint": (["--resume=runs/absent"], 5, ["there is no checkpoint 'runs/absent'", "this run has"]),
+    "nothing at the checkpoint": (["--resume=runs/absent"], 5, ["no checkpoint 'runs/absent'", "this run has"]),
     "a gradient that is not finite": (
         ["optimizer.kwargs.lr=1e30", "trainer.max_epochs=9"],
         6,
