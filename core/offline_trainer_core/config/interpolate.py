@@ -14,7 +14,16 @@ from offline_trainer_core.config.nearest import listing, nearest
 from offline_trainer_core.config.paths import join_path, split_path
 from offline_trainer_core.config.plain import from_plain
 from offline_trainer_core.config.secrets import is_secret_key, is_secret_variable
-from offline_trainer_core.config.tree import MappingNode, Node, ScalarNode, SequenceNode, to_plain, walk, width_of
+from offline_trainer_core.config.tree import (
+    MappingNode,
+    Node,
+    ScalarNode,
+    SequenceNode,
+    child_of,
+    to_plain,
+    walk,
+    width_of,
+)
 from offline_trainer_core.errors import Location, UsageError
 
 __all__ = ["interpolate"]
@@ -136,7 +145,7 @@ class _Interpolation:
         for key in keys:
             if not is_resolved and isinstance(node, ScalarNode) and _has_expression(node):
                 node, is_resolved = self.followed(node, path), True
-            child = _child(node, key)
+            child = child_of(node, key)
             if child is None and id(node) in self.failed:
                 return node
             if child is None:
@@ -159,14 +168,6 @@ class _Interpolation:
 
 def _has_expression(node: ScalarNode) -> bool:
     return isinstance(node.value, str) and "${" in node.value
-
-
-def _child(node: Node, key: str | int) -> Node | None:
-    if isinstance(node, MappingNode) and isinstance(key, str):
-        return node.items.get(key)
-    if isinstance(node, SequenceNode) and isinstance(key, int) and -len(node.items) <= key < len(node.items):
-        return node.items[key]
-    return None
 
 
 def _unknown(root: MappingNode, node: Node, path: str, key: str | int) -> ExpressionError:

@@ -16,7 +16,7 @@ from offline_trainer_core.config.parse import parse_text
 from offline_trainer_core.config.paths import join_path, scan_path
 from offline_trainer_core.config.read import is_clean
 from offline_trainer_core.config.rebuild import upon
-from offline_trainer_core.config.tree import MappingNode, Node, ScalarNode, SequenceNode, walk
+from offline_trainer_core.config.tree import MappingNode, Node, ScalarNode, SequenceNode, child_of, walk
 from offline_trainer_core.errors import Location
 
 __all__ = ["apply_overrides"]
@@ -82,7 +82,7 @@ def _can_apply(root: MappingNode, override: _Override, findings: Findings) -> bo
     """Return whether the path leads somewhere; report where it does not."""
     node: Node = root
     for depth, key in enumerate(override.keys):
-        child = _child(node, key)
+        child = child_of(node, key)
         if child is None:
             if override.sign == "+" and _can_create(node, override.keys[depth:]):
                 return True
@@ -90,14 +90,6 @@ def _can_apply(root: MappingNode, override: _Override, findings: Findings) -> bo
             return False
         node = child
     return True
-
-
-def _child(node: Node, key: str | int) -> Node | None:
-    if isinstance(node, MappingNode) and isinstance(key, str):
-        return node.items.get(key)
-    if isinstance(node, SequenceNode) and isinstance(key, int) and -len(node.items) <= key < len(node.items):
-        return node.items[key]
-    return None
 
 
 def _can_create(node: Node, missing: _Keys) -> bool:

@@ -18,6 +18,7 @@ __all__ = [
     "Scalar",
     "ScalarNode",
     "SequenceNode",
+    "child_of",
     "line_at",
     "to_plain",
     "walk",
@@ -148,12 +149,7 @@ class Config:
         """
         node: Node | None = self.root
         for key in split_path(path):
-            if isinstance(node, MappingNode) and isinstance(key, str):
-                node = node.items.get(key)
-            elif isinstance(node, SequenceNode) and isinstance(key, int) and -len(node.items) <= key < len(node.items):
-                node = node.items[key]
-            else:
-                return None
+            node = child_of(node, key) if node is not None else None
         return node
 
     def plain(self, path: str = "") -> Any:
@@ -204,6 +200,15 @@ class Config:
         for older in node.history[1:]:
             if older.value != node.value and older.location != node.location:
                 yield f"overrides {'***' if node.secret else older.value!r} from {older.location or 'the mapping'}"
+
+
+def child_of(node: Node, key: str | int) -> Node | None:
+    """Return what stands under `key` in a mapping, or at the index `key` in a list, or None."""
+    if isinstance(node, MappingNode) and isinstance(key, str):
+        return node.items.get(key)
+    if isinstance(node, SequenceNode) and isinstance(key, int) and -len(node.items) <= key < len(node.items):
+        return node.items[key]
+    return None
 
 
 def to_plain(node: Node) -> Any:

@@ -25,7 +25,6 @@ class _Ambiguous:
 
 
 AMBIGUOUS = _Ambiguous()
-Function = ast.FunctionDef | ast.AsyncFunctionDef
 Binding = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef | ast.expr | Imported | _Ambiguous
 
 
