@@ -41,12 +41,26 @@ def test_merging_a_tree_with_itself_changes_nothing(tree):
 
 
 @given(TREES, TREES, TREES)
-def test_three_mappings_merge_alike_from_either_side(a, b, c):
+def test_three_layers_merge_one_after_the_other(a, b, c):
     layers = [{"k": tree} for tree in (a, b, c)]
+    from_the_left = merged(merged(layers[0], layers[1]), layers[2])
+    assert from_the_left["k"] == deep_merge(deep_merge(a, b), c)
+    if not hides(a, b, c):
+        assert from_the_left == merged(layers[0], merged(layers[1], layers[2]))
+
+
+def hides(a, b, c):
+    """Whether `b` has something else where `a` and `c` have mappings, so that `c` no longer meets what is in `a`."""
     if all(isinstance(tree, dict) for tree in (a, b, c)):
-        assert merged(merged(layers[0], layers[1]), layers[2]) == merged(layers[0], merged(layers[1], layers[2]))
-    else:
-        assert merged(layers[0], layers[2])["k"] == deep_merge(a, c)
+        return any(hides(a[key], b[key], c[key]) for key in a.keys() & b.keys() & c.keys())
+    return isinstance(a, dict) and isinstance(c, dict) and not isinstance(b, dict)
+
+
+def test_a_layer_that_hides_a_mapping_makes_the_order_of_merging_matter():
+    a, b, c = {"k": {"x": 1}}, {"k": None}, {"k": {}}
+    assert hides(a, b, c)
+    assert merged(merged(a, b), c) == {"k": {}}
+    assert merged(a, merged(b, c)) == {"k": {"x": 1}}
 
 
 @pytest.mark.parametrize(
