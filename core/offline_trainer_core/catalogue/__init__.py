@@ -12,14 +12,12 @@ from offline_trainer_core.catalogue.local import import_local_module
 from offline_trainer_core.catalogue.metadata import BrokenDistribution
 from offline_trainer_core.catalogue.registry import Registry
 from offline_trainer_core.catalogue.requirements import CORE, installed_version, normalized
-from offline_trainer_core.catalogue.spelling import closest
 
 __all__ = [
     "CORE",
     "BrokenDistribution",
     "Entry",
     "Registry",
-    "closest",
     "code_digest",
     "import_local_module",
     "installed_commands",

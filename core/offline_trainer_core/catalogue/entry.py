@@ -8,8 +8,8 @@ from importlib import import_module
 from typing import Any, Literal
 
 from offline_trainer_core.catalogue.requirements import core_refusal, missing_of_extras, provider_of
-from offline_trainer_core.catalogue.spelling import closest
 from offline_trainer_core.errors import ComponentError
+from offline_trainer_core.spelling import nearest
 
 __all__ = ["Entry", "SignaturePolicy"]
 
@@ -95,7 +95,7 @@ class Entry:
         return f"{self._failed}: {cause}\n  to mend it: {self._mending(error)}"
 
     def _missing_attribute(self, attribute: str, names: list[str]) -> str:
-        meant = closest(attribute, names)
+        meant = nearest(attribute, names)
         hint = f" (it has '{meant}')" if meant else ""
         return f"{self._failed}: its module has no '{attribute}'{hint}\n  to mend it: {self._update_command}"
 

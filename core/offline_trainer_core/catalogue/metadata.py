@@ -14,13 +14,14 @@ from offline_trainer_core.catalogue.requirements import normalized
 if TYPE_CHECKING:
     from importlib_metadata import Distribution
 
-__all__ = ["COMMANDS", "COMPONENTS", "PLUGINS", "READERS", "BrokenDistribution", "Scan", "scan"]
+__all__ = ["COMMANDS", "COMPONENTS", "PLUGINS", "READERS", "RENAMES", "BrokenDistribution", "Scan", "scan"]
 
 COMPONENTS = "offline_trainer.components"
 READERS = "offline_trainer.readers"
 PLUGINS = "offline_trainer.plugins"
 COMMANDS = "offline_trainer.commands"
-GROUPS = (COMPONENTS, READERS, PLUGINS, COMMANDS)
+RENAMES = "offline_trainer.renames"
+GROUPS = (COMPONENTS, READERS, PLUGINS, COMMANDS, RENAMES)
 
 NEEDS_KIND = (COMPONENTS, READERS)
 VALUE = re.compile(r"(?P<reference>\w+(\.\w+)*\s*:\s*\w+(\.\w+)*)\s*(\[(?P<extras>[^\]]*)\])?")

@@ -8,8 +8,8 @@ from typing import Any
 from offline_trainer_core.catalogue.entry import Entry, SignaturePolicy
 from offline_trainer_core.catalogue.metadata import BrokenDistribution
 from offline_trainer_core.catalogue.requirements import normalized
-from offline_trainer_core.catalogue.spelling import closest
 from offline_trainer_core.errors import ComponentError
+from offline_trainer_core.spelling import nearest
 
 __all__ = ["Registry"]
 
@@ -17,8 +17,9 @@ __all__ = ["Registry"]
 class Registry:
     """Known components by key. Nothing is imported before an entry is loaded.
 
-    `plugins` are the hook plugins and `readers` the static readers of frontends that are installed; `broken` names the
-    distributions whose metadata could not be read, and `notes` what was left out: both are shown with an unknown key.
+    `plugins` are the hook plugins that are installed, `readers` the static readers, `renames` the tables of what was
+    called otherwise before; `broken` names the distributions whose metadata could not be read, and `notes` what was
+    left out: both are shown with an unknown key.
     """
 
     def __init__(
@@ -28,6 +29,7 @@ class Registry:
         broken: Iterable[BrokenDistribution] = (),
         plugins: Iterable[Entry] = (),
         readers: Iterable[Entry] = (),
+        renames: Iterable[Entry] = (),
         notes: Iterable[str] = (),
     ) -> None:
         self._entries: dict[str, list[Entry]] = {}
@@ -36,6 +38,7 @@ class Registry:
         self.broken = tuple(broken)
         self.plugins = tuple(plugins)
         self.readers = tuple(readers)
+        self.renames = tuple(renames)
         self.notes = tuple(notes)
 
     def candidates(self, key: str) -> tuple[Entry, ...]:
@@ -82,11 +85,11 @@ class Registry:
         bare = key.partition("@")[0]
         kind, _, name = bare.partition(".")
         same_kind = {known.partition(".")[2]: known for known in self.keys(kind)}
-        meant = closest(name, same_kind)
+        meant = nearest(name, same_kind)
         if meant is not None:
             return same_kind[meant]
         same_name = [known for known in self.keys() if known.partition(".")[2] == (name or bare)]
-        return next(iter(same_name), None if same_kind else closest(bare, self.keys()))
+        return next(iter(same_name), None if same_kind else nearest(bare, self.keys()))
 
     def explanations(self) -> tuple[str, ...]:
         """Return why an installed component may be unknown: unreadable metadata, and what was left out."""
@@ -127,7 +130,12 @@ class Registry:
         registered = {entry.key for entry in known if entry.origin == "registered"}
         local = [entry for entry in entries if entry.key not in registered]
         return Registry(
-            [*known, *local], broken=self.broken, plugins=self.plugins, readers=self.readers, notes=self.notes
+            [*known, *local],
+            broken=self.broken,
+            plugins=self.plugins,
+            readers=self.readers,
+            renames=self.renames,
+            notes=self.notes,
         )
 
     def _unknown(self, key: str) -> str:

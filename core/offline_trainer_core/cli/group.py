@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import click
 
 from offline_trainer_core.cli.advertised import advertised_commands, load_command
+from offline_trainer_core.spelling import did_you_mean
 
 __all__ = ["SUMMARIES", "main", "ot"]
 
@@ -43,14 +44,9 @@ class Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if not name.startswith("-") and self.get_command(ctx, name) is None:
-            raise click.UsageError(f"there is no command '{name}'.{self._similar(ctx, name)}", ctx)
+            hint = did_you_mean(name, self.list_commands(ctx))
+            raise click.UsageError(f"there is no command '{name}'{hint}", ctx)
         return super().resolve_command(ctx, args)
-
-    def _similar(self, ctx: click.Context, name: str) -> str:
-        from difflib import get_close_matches
-
-        similar = get_close_matches(name, self.list_commands(ctx), n=1)
-        return f" Did you mean '{similar[0]}'?" if similar else ""
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from offline_trainer_core.config.expressions import Expression, ExpressionError
-from offline_trainer_core.config.nearest import nearest
+from offline_trainer_core.spelling import nearest
 
 __all__ = ["read_environment", "variable_of"]
 

@@ -10,7 +10,6 @@ from offline_trainer_core.config.environment import read_environment, variable_o
 from offline_trainer_core.config.expressions import Expression, ExpressionError, read_expressions
 from offline_trainer_core.config.findings import Findings
 from offline_trainer_core.config.limits import MAX_CHARACTERS, MAX_DEPTH, Extent, excess
-from offline_trainer_core.config.nearest import listing, nearest
 from offline_trainer_core.config.paths import join_path, split_path
 from offline_trainer_core.config.plain import from_plain
 from offline_trainer_core.config.secrets import is_secret_key, is_secret_variable
@@ -25,6 +24,7 @@ from offline_trainer_core.config.tree import (
     width_of,
 )
 from offline_trainer_core.errors import Location, UsageError
+from offline_trainer_core.spelling import listing, nearest
 
 __all__ = ["interpolate"]
 

@@ -11,10 +11,10 @@ from functools import partial
 from typing import NamedTuple
 
 from offline_trainer_core.config.findings import Findings
-from offline_trainer_core.config.nearest import nearest
 from offline_trainer_core.config.paths import join_path
 from offline_trainer_core.config.rebuild import upon, with_collections
 from offline_trainer_core.config.tree import MappingNode, Node, Scalar, ScalarNode, SequenceNode
+from offline_trainer_core.spelling import nearest
 
 __all__ = ["is_container", "merge", "settle"]
 

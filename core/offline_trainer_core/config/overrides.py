@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 
 from offline_trainer_core.config.findings import Findings
 from offline_trainer_core.config.merge import is_container, merge, settle
-from offline_trainer_core.config.nearest import listing, nearest
 from offline_trainer_core.config.parse import parse_text
 from offline_trainer_core.config.paths import join_path, scan_path
 from offline_trainer_core.config.read import is_clean
 from offline_trainer_core.config.rebuild import upon
 from offline_trainer_core.config.tree import MappingNode, Node, ScalarNode, SequenceNode, child_of, walk
 from offline_trainer_core.errors import Location
+from offline_trainer_core.spelling import listing, nearest
 
 __all__ = ["apply_overrides"]
 

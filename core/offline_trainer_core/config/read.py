@@ -7,9 +7,9 @@ from pathlib import Path
 
 from offline_trainer_core.config.findings import Findings
 from offline_trainer_core.config.limits import MAX_FILE_BYTES
-from offline_trainer_core.config.nearest import listing, nearest
 from offline_trainer_core.config.tree import ScalarNode
 from offline_trainer_core.errors import Location
+from offline_trainer_core.spelling import listing, nearest
 
 __all__ = ["is_clean", "read_text"]
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 from offline_trainer_core.config.findings import Findings
 from offline_trainer_core.config.limits import MAX_DEPTH, Extent, excess
 from offline_trainer_core.config.merge import merge
-from offline_trainer_core.config.nearest import listing, nearest
 from offline_trainer_core.config.paths import join_path
 from offline_trainer_core.config.rebuild import with_collections
 from offline_trainer_core.config.tree import MappingNode, Node, ScalarNode, SequenceNode
+from offline_trainer_core.spelling import listing, nearest
 
 __all__ = ["expand_templates"]
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import pluggy
 
 from offline_trainer_core import hookspecs
 from offline_trainer_core.errors import ComponentError
+from offline_trainer_core.spelling import did_you_mean
 
 __all__ = ["Hooks"]
 
@@ -157,6 +157,5 @@ def _refuse_misspelled(owner: str, listener: object) -> None:
                 offered = ", ".join(sorted(SPECS[name]))
                 raise ComponentError(f"{owner}: hook '{name}' has no argument {unknown[0]!r}; it offers: {offered}")
         elif name.startswith("on_"):
-            near = get_close_matches(name, SPECS, n=1)
-            hint = f"; did you mean '{near[0]}'?" if near else f"; the hooks are: {', '.join(SPECS)}"
+            hint = did_you_mean(name, SPECS) or f"; the hooks are: {', '.join(SPECS)}"
             raise ComponentError(f"{owner}: '{name}' is not a hook{hint}")

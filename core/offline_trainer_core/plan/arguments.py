@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from offline_trainer_core.catalogue import Entry, closest
+from offline_trainer_core.catalogue import Entry
 from offline_trainer_core.config import join_path
-from offline_trainer_core.config.nearest import listing
 from offline_trainer_core.errors import Problem
 from offline_trainer_core.plan.document import Mention
 from offline_trainer_core.plan.fields import descend, in_words
 from offline_trainer_core.plan.names import Names
 from offline_trainer_core.plan.reading import component_signature, signature_note
 from offline_trainer_core.signature import Misfit, Parameter, Signature, choices, find_misfit, missing_and_unknown
+from offline_trainer_core.spelling import listing, nearest
 
 __all__ = ["ArgumentCheck", "check_arguments"]
 
@@ -104,7 +104,7 @@ def _unknown(call: _Call, signature: Signature, key: str, note: tuple[str, ...])
         f"'{key}' is not an argument of {call.entry.key} ({call.entry.label})",
         call.paths[key],
         at_key=True,
-        suggestion=closest(key, free),
+        suggestion=nearest(key, free),
         allowed=listing(signature.names) or "no arguments",
         notes=note,
     )
@@ -125,7 +125,7 @@ def _wrong_types(
         if misfit is not None:
             place, part = descend(path, value, misfit.keys)
             allowed = choices(parameter.annotation, module=parameter.module, folders=folders)
-            meant = closest(part, allowed) if isinstance(part, str) else None
+            meant = nearest(part, allowed) if isinstance(part, str) else None
             name = place[len(path) - len(parameter.name) :] if path.endswith(parameter.name) else parameter.name
             message = f"'{name}' of {call.entry.key} takes {misfit.expected}, not {in_words(part)}"
             yield call.mention.document.problem("wrong-type", message, place, suggestion=meant, notes=note)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from offline_trainer_core.catalogue import closest
 from offline_trainer_core.config import MappingNode, join_path
 from offline_trainer_core.errors import Problem
 from offline_trainer_core.plan.document import Document, Mention, is_spec
 from offline_trainer_core.plan.names import Names
-from offline_trainer_core.plan.schema import NORMALIZATIONS
+from offline_trainer_core.plan.sections import NORMALIZATIONS
+from offline_trainer_core.spelling import nearest
 
 __all__ = ["CROSS_CHECKS", "cross_check"]
 
@@ -44,7 +44,7 @@ def device(document: Document, names: Names) -> Iterator[Problem]:
         return
     if not DEVICE.fullmatch(name):
         allowed = "auto, cpu, cuda, cuda:N"
-        meant = closest(name, ["auto", "cpu", "cuda"])
+        meant = nearest(name, ["auto", "cpu", "cuda"])
         yield document.problem(
             "wrong-device", f"there is no device '{name}'", "run.device", suggestion=meant, allowed=allowed
         )
@@ -91,7 +91,7 @@ def _fit_inputs(mention: Mention, inputs: tuple[str, ...]) -> Iterator[Problem]:
     for name in named:
         if name not in by_name:
             message, place = f"'{name}' is not an input of the model", join_path(paths["model_kwargs"], name)
-            meant = closest(name, by_name)
+            meant = nearest(name, by_name)
             problem = mention.document.problem(
                 "model-inputs", message, place, at_key=True, suggestion=meant, notes=note
             )
@@ -111,7 +111,7 @@ def normalized_fields(document: Document, names: Names) -> Iterator[Problem]:
     for field, mode in fields.items() if isinstance(fields, dict) else ():
         as_another = fields.get(mode) in NORMALIZATIONS[:-1] if isinstance(mode, str) else True
         if mode not in NORMALIZATIONS and not as_another:
-            meant = closest(mode, [*NORMALIZATIONS, *fields])
+            meant = nearest(mode, [*NORMALIZATIONS, *fields])
             allowed = f"{', '.join(NORMALIZATIONS)}, or a field that is normalized by one of them"
             message, place = f"there is no normalization '{mode}'", join_path("normalize", field)
             yield document.problem("wrong-normalization", message, place, suggestion=meant, allowed=allowed)
@@ -158,7 +158,7 @@ def _no_such(document: Document, place: str, name: str, known: list[str], what: 
         f"there is no {what} '{name}'",
         place,
         at_key=True,
-        suggestion=closest(name, known),
+        suggestion=nearest(name, known),
         allowed=", ".join(known),
     )
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from offline_trainer_core.catalogue import closest
 from offline_trainer_core.config import MappingNode, join_path, to_plain
 from offline_trainer_core.errors import Problem
 from offline_trainer_core.plan.document import Document
 from offline_trainer_core.signature import choices, find_misfit
+from offline_trainer_core.spelling import nearest
 
 __all__ = ["check_fields", "check_value", "descend", "in_words", "unknown_key"]
 
@@ -39,7 +39,7 @@ def check_value(document: Document, path: str, annotation: str) -> Iterator[Prob
     misfit = find_misfit(annotation, "", value) if annotation else None
     if misfit is not None:
         place, part = descend(path, value, misfit.keys)
-        meant = closest(part, choices(annotation)) if isinstance(part, str) else None
+        meant = nearest(part, choices(annotation)) if isinstance(part, str) else None
         message = f"'{place}' takes {misfit.expected}, not {in_words(part)}"
         yield document.problem("wrong-type", message, place, suggestion=meant)
 
@@ -60,7 +60,7 @@ def unknown_key(document: Document, path: str, key: str, known: Iterable[str]) -
         f"'{key}' is not a key of {where}",
         join_path(path, key),
         at_key=True,
-        suggestion=closest(key, allowed),
+        suggestion=nearest(key, allowed),
         allowed=", ".join(allowed),
     )
 

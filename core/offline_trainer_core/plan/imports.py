@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from offline_trainer_core.catalogue import Entry, Registry, closest
+from offline_trainer_core.catalogue import Entry, Registry
 from offline_trainer_core.config import Config, SequenceNode, join_path
 from offline_trainer_core.errors import Problem
 from offline_trainer_core.plan.document import Document, text_of
 from offline_trainer_core.plan.local import LocalModule, read_local_module
+from offline_trainer_core.spelling import nearest
 
 __all__ = ["allows", "find_local_modules", "find_plugins"]
 
@@ -57,7 +58,7 @@ def find_plugins(config: Config, registry: Registry, problems: list[Problem]) ->
         else:
             names = sorted(entry.key for entry in registry.plugins)
             message = f"no hook plugin '{name}' is installed"
-            meant, allowed = closest(name, names), ", ".join(names) or "none is installed"
+            meant, allowed = nearest(name, names), ", ".join(names) or "none is installed"
             notes = registry.explanations()
             problem = document.problem("unknown-plugin", message, path, suggestion=meant, allowed=allowed, notes=notes)
             problems.append(problem)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from offline_trainer_core.catalogue import Registry, closest
+from offline_trainer_core.catalogue import Registry
 from offline_trainer_core.config import Config, MappingNode, Node, join_path, resolve_config
 from offline_trainer_core.errors import ConfigError, Problem
 from offline_trainer_core.plan.document import Document, Mention, is_spec, text_of
 from offline_trainer_core.plan.fields import check_fields, unknown_key
-from offline_trainer_core.plan.schema import MODEL_OPTIONS, SECTIONS, is_free
+from offline_trainer_core.plan.sections import MODEL_OPTIONS, SECTIONS, is_free
 from offline_trainer_core.plan.specs import SpecWalk
+from offline_trainer_core.spelling import nearest
 
 __all__ = ["ModelForms"]
 
@@ -75,7 +76,7 @@ class ModelForms:
             self._form(document, node.items[key], join_path(path, key), key)
 
     def _wrong_count(self, document: Document, node: MappingNode, path: str, given: list[str], allowed: str) -> None:
-        unknown = [key for key in node.items if closest(key, self._frontends)]
+        unknown = [key for key in node.items if nearest(key, self._frontends)]
         if given:
             place, message = join_path(path, given[1]), f"'{path}' takes one form, and has {' and '.join(given)}"
             self._walk.problems.append(document.problem("one-form", message, place, at_key=True, allowed=allowed))

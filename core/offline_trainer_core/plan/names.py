@@ -15,7 +15,7 @@ from offline_trainer_core.plan.imports import find_local_modules, find_plugins
 from offline_trainer_core.plan.plan import Plan
 from offline_trainer_core.plan.reading import component_signature
 from offline_trainer_core.plan.resolution import Resolver
-from offline_trainer_core.plan.schema import CLASS_KINDS
+from offline_trainer_core.plan.sections import CLASS_KINDS
 from offline_trainer_core.plan.survey import survey
 
 __all__ = ["Names", "resolve_names"]

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from offline_trainer_core.catalogue import Entry, Registry, normalized
 from offline_trainer_core.config import Config
-from offline_trainer_core.config.nearest import listing
 from offline_trainer_core.errors import Problem
 from offline_trainer_core.plan.document import Mention
 from offline_trainer_core.plan.imports import allows
 from offline_trainer_core.plan.local import LocalModule
 from offline_trainer_core.plan.specs import TARGET
 from offline_trainer_core.signature import find_spec
+from offline_trainer_core.spelling import listing
 
 __all__ = ["Resolver"]
 

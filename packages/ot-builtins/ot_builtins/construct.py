@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from offline_trainer_core.errors import ComponentError
-from ot_builtins.spelling import did_you_mean
+from offline_trainer_core.spelling import did_you_mean
 
 __all__ = ["construct", "refuse_unknown"]
 

@@ -9,10 +9,10 @@ from typing import Any
 from torch import Tensor, nn
 
 from offline_trainer_core.errors import ComponentError, DataError
+from offline_trainer_core.spelling import did_you_mean
 from offline_trainer_core.types import LossOutput, Stage
 from ot_builtins.masks import counted
 from ot_builtins.places import Path, pick, select_or_explain
-from ot_builtins.spelling import did_you_mean
 
 __all__ = ["TorchLoss"]
 

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from offline_trainer_core.errors import ComponentError, DataError
+from offline_trainer_core.spelling import did_you_mean
 from offline_trainer_core.types import Stage
 from ot_builtins.extras import import_extra
 from ot_builtins.masks import counted
 from ot_builtins.places import Path, pick, select_or_explain
-from ot_builtins.spelling import did_you_mean
 
 __all__ = ["Accuracy", "MeanAbsoluteError", "MeanSquaredError", "TorchMetrics"]
 

@@ -11,7 +11,7 @@ from typing import Any
 from torch import nn
 
 from offline_trainer_core.errors import ComponentError
-from ot_builtins.spelling import did_you_mean
+from offline_trainer_core.spelling import did_you_mean
 
 __all__ = ["ParameterGroup", "assign"]
 

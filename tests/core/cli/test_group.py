@@ -74,7 +74,7 @@ def test_something_else_than_a_command_is_refused_by_name(ot) -> None:
 def test_a_misspelled_command_is_answered_with_the_nearest(ot) -> None:
     done = ot("plugns")
     assert done.returncode == 2
-    assert done.stderr.startswith("error: there is no command 'plugns'. Did you mean 'plugins'?\n")
+    assert done.stderr.startswith("error: there is no command 'plugns'; did you mean 'plugins'?\n")
 
 
 def test_a_misspelled_option_is_one_message(ot) -> None:

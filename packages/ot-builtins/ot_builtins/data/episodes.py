@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from offline_trainer_core.errors import DataError
+from offline_trainer_core.spelling import did_you_mean
 from ot_builtins.data.loader import RowLoader
 from ot_builtins.data.order import training_order, validation_order
 from ot_builtins.data.placement import Placement
@@ -19,7 +20,6 @@ from ot_builtins.data.statistics import FieldStatistics
 from ot_builtins.data.storage.formats import open_storage
 from ot_builtins.data.storage.reading import read_ends, read_fields
 from ot_builtins.data.windows import EpisodeWindows, Span
-from ot_builtins.spelling import did_you_mean
 
 __all__ = ["Episodes"]
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from offline_trainer_core.errors import DataError
+from offline_trainer_core.spelling import did_you_mean
 from ot_builtins.data.storage.storage import Array, Column, Storage, reading
-from ot_builtins.spelling import did_you_mean
 
 __all__ = ["read_ends", "read_fields"]
 

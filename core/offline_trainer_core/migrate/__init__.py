@@ -1,0 +1,1 @@
+"""Older dialects and names, rewritten into those of today."""

@@ -1,0 +1,1 @@
+"""A JSON Schema of the configuration language, for editors."""
