@@ -8,6 +8,7 @@ from typing import Any
 from offline_trainer_core.config import MappingNode, join_path, to_plain
 from offline_trainer_core.errors import Problem
 from offline_trainer_core.plan.document import Document
+from offline_trainer_core.plan.sections import Field
 from offline_trainer_core.signature import choices, find_misfit
 from offline_trainer_core.spelling import nearest
 
@@ -15,20 +16,20 @@ __all__ = ["check_fields", "check_value", "descend", "in_words", "unknown_key"]
 
 
 def check_fields(
-    document: Document, path: str, table: Mapping[str, str], required: Iterable[str] = (), known: Iterable[str] = ()
+    document: Document, path: str, table: Mapping[str, Field], known: Iterable[str] = ()
 ) -> Iterator[Problem]:
-    """Yield what is wrong with the mapping at `path`; `table` gives the type of every field, `known` further keys."""
+    """Yield what is wrong with the mapping at `path`; `table` has every field, `known` further keys."""
     node = document.config.find(path)
     if not isinstance(node, MappingNode):
         yield document.problem("wrong-type", f"'{path}' must be a mapping", path, allowed=", ".join(table))
         return
     for key in node.items:
         if key in table:
-            yield from check_value(document, join_path(path, key), table[key])
+            yield from check_value(document, join_path(path, key), table[key].annotation)
         elif key not in known:
             yield unknown_key(document, path, key, (*known, *table))
-    for key in required:
-        if key not in node.items:
+    for key, field in table.items():
+        if field.required and key not in node.items:
             yield document.problem("missing-key", f"'{path}' needs '{key}'", path, fix=f"add {key}: ... under {path}")
 
 

@@ -46,7 +46,7 @@ class ModelForms:
 
     def _component(self, document: Document, node: Node, path: str) -> None:
         if isinstance(node, MappingNode):
-            options = {key: annotation for key, annotation in MODEL_OPTIONS.items() if key in node.items}
+            options = {key: field for key, field in MODEL_OPTIONS.items() if key in node.items}
             self._walk.problems += check_fields(document, path, options, known=node.items)
         self._one(document, node, path, files=True, ignored=tuple(MODEL_OPTIONS))
 

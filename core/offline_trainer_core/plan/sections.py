@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-__all__ = ["MODEL_FORMS", "MODEL_OPTIONS", "RUN", "SECTIONS", "SETTINGS", "Section", "is_free"]
+__all__ = ["MODEL_FORMS", "MODEL_OPTIONS", "RUN", "SECTIONS", "SETTINGS", "Field", "Section", "is_free"]
+
+
+@dataclass(frozen=True)
+class Field:
+    """One key of a mapping of plain values: the type that it takes, what it is for, what holds where it is absent."""
+
+    annotation: str
+    description: str
+    default: Any = None
+    required: bool = False
 
 
 @dataclass(frozen=True)
@@ -16,63 +26,82 @@ class Section:
     data of the type `annotation`; `fields`, a mapping with its own table.
     """
 
+    description: str
     form: Literal["spec", "specs", "named", "model", "values", "fields"]
     kinds: tuple[str, ...] = ()
     annotation: str = ""
     required: bool = False
     implied: str | None = None
     """The component that takes part where the section is absent."""
+    default: Any = None
+    """What holds where a section of values is absent."""
 
 
 SECTIONS: dict[str, Section] = {
-    "schema_version": Section("values", annotation="Literal[1]"),
-    "settings": Section("fields"),
-    "imports": Section("values", annotation="list[str]"),
-    "plugins": Section("values", annotation="list[str]"),
-    "params": Section("values"),
-    "run": Section("fields", required=True),
-    "model": Section("model", ("model", "nn", "block"), required=True),
-    "data": Section("spec", ("data",)),
-    "normalize": Section("values", annotation="dict[str, str] | None"),
-    "io": Section("spec", ("io",)),
-    "loss": Section("spec", ("loss",)),
-    "algorithm": Section("spec", ("algo",), implied="algo.supervised"),
-    "trainer": Section("spec", ("trainer",), implied="trainer.default"),
-    "optimizer": Section("named", ("optim_factory",)),
-    "scheduler": Section("named", ("sched_factory",)),
-    "metrics": Section("specs", ("metric",)),
-    "callbacks": Section("specs", ("cb",)),
-    "loggers": Section("specs", ("log",)),
-    "eval": Section("named", ("eval",)),
+    "schema_version": Section("The version of this language.", "values", annotation="Literal[1]", default=1),
+    "settings": Section("How strictly names are taken, and which code may be named.", "fields"),
+    "imports": Section("Local modules whose `register(registry)` adds components.", "values", annotation="list[str]"),
+    "plugins": Section("Installed hook plugins that take part in this run.", "values", annotation="list[str]"),
+    "params": Section("Values to interpolate from: `${params.name}`.", "values"),
+    "run": Section("Name, place, seed and device of the run.", "fields", required=True),
+    "model": Section("The network, or several under `components`.", "model", ("model", "nn", "block"), required=True),
+    "data": Section("What produces batches, and their statistics.", "spec", ("data",)),
+    "normalize": Section(
+        "How fields of a batch are normalized: `mean_std`, `min_max`, `none`, or the field whose statistics to use.",
+        "values",
+        annotation="dict[str, str] | None",
+    ),
+    "io": Section("What splits a batch into the model's inputs and targets.", "spec", ("io",)),
+    "loss": Section("What compares the model's outputs with the targets.", "spec", ("loss",)),
+    "algorithm": Section("What one update computes and steps.", "spec", ("algo",), implied="algo.supervised"),
+    "trainer": Section(
+        "When to train, validate, log and stop: the loop.", "spec", ("trainer",), implied="trainer.default"
+    ),
+    "optimizer": Section("The optimizer, or one for each model component.", "named", ("optim_factory",)),
+    "scheduler": Section("The learning rate schedule, or one for each optimizer.", "named", ("sched_factory",)),
+    "metrics": Section("What is measured on batches beside the loss.", "specs", ("metric",)),
+    "callbacks": Section("What acts at moments of the run: checkpoints, progress, averages.", "specs", ("cb",)),
+    "loggers": Section("Where hyperparameters and metrics go beside the run folder.", "specs", ("log",)),
+    "eval": Section("Evaluations of the policy, one or several by name.", "named", ("eval",)),
 }
 
 SETTINGS = {
-    "strict": "bool",
-    "allow_imports": "bool",
-    "allow_target": "bool",
-    "allowed_import_prefixes": "list[str]",
-    "allowed_distributions": "list[str] | None",
+    "strict": Field("bool", "Whether unknown keys of the form `_name_` are errors.", True),
+    "allow_imports": Field("bool", "Whether `imports` may name local modules.", True),
+    "allow_target": Field("bool", "Whether `_target_` may import by name.", False),
+    "allowed_import_prefixes": Field("list[str]", "The modules that `imports` and `_target_` may reach.", ()),
+    "allowed_distributions": Field("list[str] | None", "The only packages that may provide components; null: all."),
 }
 
 RUN = {
-    "name": "str",
-    "out_dir": "str",
-    "seed": "int",
-    "device": "str",
-    "precision": "Literal['fp32', 'bf16-mixed', 'fp16-mixed']",
-    "deterministic": "bool",
-    "resume_from": "str | None",
-    "strategy": "str | dict | None",
-    "launcher": "str | dict | None",
-    "compile": "bool | str | dict | None",
+    "name": Field("str", "Name of the run; its folder is `<out_dir>/<name>`.", required=True),
+    "out_dir": Field("str", "Folder that the run folder is made in.", required=True),
+    "seed": Field("int", "Seed of everything random.", 0),
+    "device": Field("str", "`auto`, `cpu`, `cuda` or `cuda:N`; with `cuda`, each process takes one GPU.", "auto"),
+    "precision": Field(
+        "Literal['fp32', 'bf16-mixed', 'fp16-mixed']", "Precision of the arithmetic; `fp16-mixed` needs CUDA.", "fp32"
+    ),
+    "deterministic": Field("bool", "Whether to use deterministic kernels only.", False),
+    "resume_from": Field("str | None", "`auto`, or the path of a checkpoint to go on from."),
+    "strategy": Field(
+        "str | dict | None", "How models live on several processes; null: the number of processes decides."
+    ),
+    "launcher": Field("str | dict | None", "Where the processes come from; null: this machine."),
+    "compile": Field(
+        "bool | str | dict | None", "Whether `torch.compile` compiles the models; a mapping gives its options.", False
+    ),
 }
-RUN_REQUIRED = ("name", "out_dir")
 
 NORMALIZATIONS = ("mean_std", "min_max", "none")
 
 MODEL_FORMS = ("_type_", "_target_", "config_path", "config", "components")
 """The forms of a model beside the frontends that are installed."""
-MODEL_OPTIONS = {"init": "str | dict | None", "freeze": "bool", "weights": "str | None", "strict": "bool"}
+MODEL_OPTIONS = {
+    "init": Field("str | dict | None", "Initialization of all weights with two dimensions or more."),
+    "freeze": Field("bool", "Whether the component gets no gradients, stays in eval mode and is not optimized.", False),
+    "weights": Field("str | None", "Weights to start from: a checkpoint of a run, or a file of tensors."),
+    "strict": Field("bool", "Whether `weights` must have exactly the keys of the model.", True),
+}
 """What a named component may have beside its form."""
 
 # `type` of an optimizer or scheduler factory names a class of this kind; `args` and `kwargs` are that class's.

@@ -11,7 +11,7 @@ from offline_trainer_core.errors import Problem
 from offline_trainer_core.plan.document import Document, Mention, is_spec
 from offline_trainer_core.plan.fields import check_fields, check_value, unknown_key
 from offline_trainer_core.plan.model_forms import ModelForms
-from offline_trainer_core.plan.sections import RUN, RUN_REQUIRED, SECTIONS, SETTINGS, Section, is_free
+from offline_trainer_core.plan.sections import RUN, SECTIONS, SETTINGS, Section, is_free
 from offline_trainer_core.plan.specs import SpecWalk
 
 __all__ = ["Survey", "survey"]
@@ -104,7 +104,7 @@ def _named(document: Document, node: Node, key: str, section: Section, walk: Spe
 
 
 def _run(document: Document, key: str, walk: SpecWalk) -> None:
-    walk.problems += check_fields(document, key, RUN, RUN_REQUIRED)
+    walk.problems += check_fields(document, key, RUN)
     for kind in ("strategy", "launcher"):
         path = join_path(key, kind)
         node = document.config.find(path)
