@@ -133,9 +133,8 @@ class _Package(ModuleType):
     """Keeps `run` the function: importing the module `run` would otherwise put the module in its place."""
 
     def __setattr__(self, name: str, value: object) -> None:
-        if name == "run" and isinstance(value, ModuleType):
-            value = value.run
-        super().__setattr__(name, value)
+        if not (name == "run" and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
 
 
 sys.modules[__name__].__class__ = _Package

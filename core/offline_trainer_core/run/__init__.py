@@ -1,9 +1,33 @@
-"""What can be done with a configuration: check it, run it, rehearse it, launch it; and evaluate what came out."""
+"""What can be done with a configuration: check it, run it, rehearse it, launch it; and evaluate what came out.
 
-from offline_trainer_core.run.chain import run
-from offline_trainer_core.run.checked import build_registry, check_config
-from offline_trainer_core.run.evaluate import evaluate
-from offline_trainer_core.run.launch import launch
-from offline_trainer_core.run.rehearse import rehearse
+Each is imported when it is first used: a check needs nothing of what writes a run.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from offline_trainer_core.run.chain import run
+    from offline_trainer_core.run.checked import build_registry, check_config
+    from offline_trainer_core.run.evaluation import evaluate
+    from offline_trainer_core.run.launching import launch
+    from offline_trainer_core.run.rehearsal import rehearse
 
 __all__ = ["build_registry", "check_config", "evaluate", "launch", "rehearse", "run"]
+
+_MODULES = {
+    "build_registry": "checked",
+    "check_config": "checked",
+    "evaluate": "evaluation",
+    "launch": "launching",
+    "rehearse": "rehearsal",
+    "run": "chain",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    globals()[name] = value
+    return value
