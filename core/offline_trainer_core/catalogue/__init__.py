@@ -9,13 +9,11 @@ from offline_trainer_core.catalogue.installed import (
     installed_registry,
 )
 from offline_trainer_core.catalogue.local import import_local_module
-from offline_trainer_core.catalogue.metadata import BrokenDistribution
 from offline_trainer_core.catalogue.registry import Registry
-from offline_trainer_core.catalogue.requirements import CORE, installed_version, normalized
+from offline_trainer_core.catalogue.requirements import CORE
 
 __all__ = [
     "CORE",
-    "BrokenDistribution",
     "Entry",
     "Registry",
     "code_digest",
@@ -24,6 +22,4 @@ __all__ = [
     "installed_plugins",
     "installed_readers",
     "installed_registry",
-    "installed_version",
-    "normalized",
 ]

@@ -34,6 +34,8 @@ class Entry:
     origin: Literal["installed", "local", "registered", "target"] = "installed"
     extras: tuple[str, ...] = ()
     """Extras of the distribution that this component needs: the `[wandb]` in `module:Wandb [wandb]`."""
+    requires: tuple[str, ...] = field(default=(), compare=False, repr=False)
+    """What the distribution needs, as its metadata spells it."""
     live: Any = field(default=None, compare=False, repr=False)
     """The object itself, where it was registered as one."""
 
@@ -59,11 +61,11 @@ class Entry:
 
     def refusal(self) -> str | None:
         """Return why the entry cannot be used with the installed core, or None. Imports nothing."""
-        return core_refusal(self.distribution, self.version) if self.origin == "installed" else None
+        return core_refusal(self.distribution, self.requires) if self.origin == "installed" else None
 
     def missing_extras(self) -> list[str]:
         """Return the requirements of the entry's extras that are not installed. Imports nothing."""
-        return missing_of_extras(self.distribution, self.extras) if self.extras else []
+        return missing_of_extras(self.requires, self.extras) if self.extras else []
 
     @property
     def extras_command(self) -> str:
@@ -118,7 +120,7 @@ class Entry:
             return self._reinstall_command
         if self.missing_extras():
             return self.extras_command
-        return f"pip install '{provider_of(missing, self.distribution)}'"
+        return f"pip install '{provider_of(missing, self.distribution, self.requires)}'"
 
     @property
     def _reinstall_command(self) -> str:

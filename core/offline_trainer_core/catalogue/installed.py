@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from offline_trainer_core.catalogue.entry import Entry
 from offline_trainer_core.catalogue.metadata import COMMANDS, COMPONENTS, PLUGINS, READERS, RENAMES, Scan, scan
 from offline_trainer_core.catalogue.registry import Registry
-from offline_trainer_core.catalogue.requirements import normalized
+from offline_trainer_core.installed import normalized
 
 __all__ = ["installed_commands", "installed_plugins", "installed_readers", "installed_registry"]
 

@@ -6,9 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from offline_trainer_core.catalogue.entry import Entry, SignaturePolicy
-from offline_trainer_core.catalogue.metadata import BrokenDistribution
-from offline_trainer_core.catalogue.requirements import normalized
 from offline_trainer_core.errors import ComponentError
+from offline_trainer_core.installed import BrokenDistribution, normalized
 from offline_trainer_core.spelling import nearest
 
 __all__ = ["Registry"]

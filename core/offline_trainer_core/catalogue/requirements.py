@@ -3,91 +3,86 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
+
+from offline_trainer_core.installed import installed_version, normalized
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
-__all__ = ["CORE", "core_refusal", "installed_version", "missing_of_extras", "normalized", "provider_of"]
+__all__ = ["CORE", "core_refusal", "missing_of_extras", "provider_of"]
 
 CORE = "offline-trainer-core"
+# The form of most requirements. To import packaging, which reads all forms, takes longer than all the reading.
+_PLAIN = re.compile(r"""([\w.-]+)\s*((?:[<>]=?\s*\d+(?:\.\d+)*\s*,?\s*)*)(?:;\s*extra\s*==\s*['"]([\w.-]+)['"])?""")
+_BOUND = re.compile(r"([<>]=?)\s*([\d.]+)")
+_RELEASE = re.compile(r"\d+(\.\d+)*")
 
 
-def normalized(name: str) -> str:
-    """Return a distribution's name as the index compares it: `Ot_MyTeam.Plugins` is `ot-myteam-plugins`."""
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def installed_version(distribution: str) -> str | None:
-    """Return the installed version of `distribution`, or None."""
-    from importlib_metadata import PackageNotFoundError, version
-
-    try:
-        return version(distribution)
-    except (PackageNotFoundError, KeyError, ValueError):
-        return None
-
-
-@lru_cache(maxsize=256)
-def core_refusal(distribution: str, version: str) -> str | None:
-    """Return why this version of `distribution` cannot work with the installed core; None if it can or is unknown."""
-    installed = installed_version(CORE)
-    for needed in _requirements(distribution) if installed else ():
-        unmet = installed is not None and not needed.specifier.contains(installed, prereleases=True)
-        if normalized(needed.name) == CORE and _applies(needed, "") and unmet:
-            return (
-                f"it needs {CORE} {needed.specifier}, and {installed} is installed"
-                f"\n  to mend it: pip install --upgrade {distribution} '{CORE}{needed.specifier}'"
-            )
+def core_refusal(distribution: str, requires: Iterable[str]) -> str | None:
+    """Return why a distribution that `requires` these cannot work with the installed core, or None if it can."""
+    for needed in requires:
+        if normalized(needed).startswith(CORE) and _is_unmet(needed, ""):
+            requirement = _read(needed)
+            if requirement is not None and normalized(requirement.name) == CORE:
+                return (
+                    f"it needs {CORE} {requirement.specifier}, and {installed_version(CORE)} is installed"
+                    f"\n  to mend it: pip install --upgrade {distribution} '{CORE}{requirement.specifier}'"
+                )
     return None
 
 
-def missing_of_extras(distribution: str, extras: tuple[str, ...]) -> list[str]:
-    """Return the requirements of these extras of `distribution` that are not installed in a version that fits."""
-    found = []
-    for needed in _requirements(distribution):
-        if any(_applies(needed, extra) for extra in extras) and not _applies(needed, ""):
-            version = installed_version(needed.name)
-            if version is None or not needed.specifier.contains(version, prereleases=True):
-                found.append(f"{needed.name}{needed.specifier}")
-    return found
+def missing_of_extras(requires: Iterable[str], extras: Sequence[str]) -> list[str]:
+    """Return those of the requirements that belong to `extras` and are not installed in a version that fits."""
+    unmet = [needed for needed in requires if any(_is_unmet(needed, extra) for extra in extras)]
+    found = [_read(needed) for needed in unmet]
+    return [f"{needed.name}{needed.specifier}" for needed in found if needed is not None and not _applies(needed, "")]
 
 
-def provider_of(module: str, distribution: str) -> str:
+def provider_of(module: str, distribution: str, requires: Iterable[str]) -> str:
     """Return what `pip install` must be given to get `module`: the extra that brings it, else its own name."""
-    for needed in _requirements(distribution):
+    for needed in filter(None, map(_read, requires)):
         name = normalized(needed.name)
         if name == normalized(module) or name.startswith(f"{normalized(module)}-"):
-            for extra in _extras(distribution):
-                if _applies(needed, extra) and not _applies(needed, ""):
-                    return f"{distribution}[{extra}]"
-            return f"{needed.name}{needed.specifier}"
+            extra = None if _applies(needed, "") else re.search(r"extra\s*==\s*['\"]([\w.-]+)['\"]", str(needed.marker))
+            return f"{distribution}[{extra[1]}]" if extra else f"{needed.name}{needed.specifier}"
     return module
+
+
+@lru_cache(maxsize=1024)
+def _is_unmet(needed: str, extra: str) -> bool:
+    """Whether the requirement counts with `extra`, and nothing that meets it is installed."""
+    plain = _PLAIN.fullmatch(needed)
+    if plain is not None and (plain[3] or "") not in ("", extra):
+        return False
+    installed = installed_version(plain[1]) if plain is not None else None
+    if plain is not None and installed is not None and _RELEASE.fullmatch(installed):
+        return not all(_meets(installed, *bound.groups()) for bound in _BOUND.finditer(plain[2]))
+    requirement = _read(needed)
+    if requirement is None or not _applies(requirement, extra):
+        return False  # what cannot be read cannot be held against the plugin
+    installed = installed_version(requirement.name)
+    return installed is None or not requirement.specifier.contains(installed, prereleases=True)
+
+
+def _meets(version: str, sign: str, bound: str) -> bool:
+    """Whether `version` is on that side of `bound`; both are numbers with dots."""
+    ours, theirs = ([int(part) for part in text.split(".")] for text in (version, bound))
+    length = max(len(ours), len(theirs))
+    ours, theirs = (numbers + [0] * (length - len(numbers)) for numbers in (ours, theirs))
+    return (ours == theirs and "=" in sign) or (ours < theirs if sign[0] == "<" else ours > theirs)
+
+
+def _read(needed: str) -> Requirement | None:
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        return Requirement(needed)
+    except InvalidRequirement:
+        return None
 
 
 def _applies(needed: Requirement, extra: str) -> bool:
     return needed.marker is None or needed.marker.evaluate({"extra": extra})
-
-
-def _requirements(distribution: str) -> tuple[Requirement, ...]:
-    from importlib_metadata import PackageNotFoundError, requires
-    from packaging.requirements import InvalidRequirement, Requirement
-
-    try:
-        lines = requires(distribution) or []
-    except (PackageNotFoundError, KeyError, ValueError):
-        return ()
-    found = []
-    for line in lines:
-        try:
-            found.append(Requirement(line))
-        except InvalidRequirement:
-            continue  # what cannot be read cannot be held against the plugin
-    return tuple(found)
-
-
-def _extras(distribution: str) -> list[str]:
-    from importlib_metadata import metadata
-
-    return metadata(distribution).get_all("Provides-Extra") or []

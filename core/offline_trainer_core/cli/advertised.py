@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-import sys
 from functools import cache
 from typing import TYPE_CHECKING
+
+from offline_trainer_core.installed import advertisers, normalized
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,17 +22,16 @@ _SECTION = "[offline_trainer.commands]"
 def advertised_commands() -> dict[str, str]:
     """Return the name of every advertised command with the distribution that provides it; imports nothing of it.
 
-    Reads `entry_points.txt` itself, because `ot --help` should not wait for a library that does; where the environment
-    narrows what counts, or distributions may lie elsewhere than in folders, it asks the catalogue.
+    Only where the environment narrows what counts does `ot --help` wait for the catalogue.
     """
-    if "OT_DISABLE_PLUGINS" in os.environ or "OT_ALLOWED_DISTRIBUTIONS" in os.environ or not _all_are_folders():
+    if "OT_DISABLE_PLUGINS" in os.environ or "OT_ALLOWED_DISTRIBUTIONS" in os.environ:
         from offline_trainer_core.catalogue import installed_commands
 
         return {entry.key: entry.label for entry in installed_commands()}
     found: dict[str, str] = {}
-    for folder in sys.path:
-        for name, origin in _commands_in(folder or "."):
-            found.setdefault(name, origin)
+    for advertiser in advertisers()[0]:
+        for name in _names_of(advertiser.entry_points):
+            found.setdefault(name, f"{normalized(advertiser.name)} {advertiser.version}")
     return found
 
 
@@ -52,31 +52,6 @@ def load_command(name: str) -> click.Command | None:
     if not isinstance(command, click.Command):
         raise ComponentError(f"the command '{name}' of {entry.label} ({entry.reference}) is no click command")
     return command
-
-
-def _all_are_folders() -> bool:
-    from importlib.machinery import PathFinder
-
-    finders = [finder for finder in sys.meta_path if hasattr(finder, "find_distributions")]
-    return finders == [PathFinder] and not any(os.path.isfile(path) for path in sys.path)
-
-
-def _commands_in(folder: str) -> Iterator[tuple[str, str]]:
-    try:
-        names = os.listdir(folder)  # pathlib would cost more than the whole scan
-    except OSError:
-        return
-    for name in names:
-        if not name.endswith((".dist-info", ".egg-info")):
-            continue
-        try:
-            with open(f"{folder}/{name}/entry_points.txt", encoding="utf-8") as file:
-                text = file.read()
-        except (OSError, UnicodeDecodeError):
-            continue
-        if _SECTION in text:
-            distribution, _, version = name.rpartition(".")[0].partition("-")
-            yield from ((command, f"{distribution.replace('_', '-')} {version}") for command in _names_of(text))
 
 
 def _names_of(text: str) -> Iterator[str]:

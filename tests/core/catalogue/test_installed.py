@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -204,3 +205,37 @@ def test_a_component_inside_an_archive_is_found(install: Callable[..., Path], py
     shutil.make_archive(str(tmp_path / "packed"), "zip", tmp_path / "site")
     code = "e = installed_registry().find('loss.huber'); result = [e.label, e.target.__name__]"
     assert python(code, sites=("packed.zip",)) == ["ot-team 1.0", "Huber"]
+
+
+LISTINGS = """
+from offline_trainer_core import installed
+def listing():
+    found, broken = installed.advertisers()
+    return sorted(map(list, found)), sorted(entry.name for entry in broken)
+direct = listing()
+installed._all_are_folders = lambda: False
+"""
+
+
+def test_the_folders_themselves_tell_what_importlib_metadata_tells(install: Any, python: Any) -> None:
+    install("ot-team", POINTS, version="1.0", site="first", metadata="Requires-Dist: torch>=2\n\nA description: none\n")
+    install("ot-team", POINTS, version="2.0", site="second")
+    install("ot-hidden", "", version="2.0", site="first")
+    install("ot-hidden", POINTS, site="second")
+    (install("ot-nameless", POINTS, site="second") / "METADATA").write_text("Metadata-Version: 2.1\n")
+    code = f"{LISTINGS}\nresult = [direct == listing(), [f[:2] for f in direct[0]], direct[1]]"
+    same, found, broken = python(code, sites=("first", "second"))
+    assert same
+    assert ["ot-team", "1.0"] in found
+    assert not [name for name, _ in found if name == "ot-hidden"]
+    assert broken == ["ot_nameless-1.0.dist-info"]
+
+
+def test_a_distribution_in_an_archive_is_found_through_importlib_metadata(install: Any, python: Any) -> None:
+    info = install("ot-team", POINTS)
+    shutil.make_archive(str(info.parent.parent / "packed"), "zip", info.parent)
+    code = "from offline_trainer_core import installed as i; found = i.advertisers()[0]"
+    code += "; result = [i._all_are_folders(), [advertiser.name for advertiser in found]]"
+    all_are_folders, names = python(code, sites=("packed.zip",))
+    assert not all_are_folders
+    assert "ot-team" in names

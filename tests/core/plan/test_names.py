@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from offline_trainer_core.catalogue import BrokenDistribution, Entry, Registry
+from offline_trainer_core.catalogue import Entry, Registry
+from offline_trainer_core.installed import BrokenDistribution
 
 EXPERIMENT = """
 schema_version: 1
