@@ -1,14 +1,23 @@
-"""What a docstring says of the whole and of each argument, in Google's style and in torch's."""
+"""What a docstring says of the whole and of each argument, in Google's, NumPy's or Sphinx's style."""
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
+from collections.abc import Iterator, Sequence
 
-__all__ = ["argument_docs", "first_sentence"]
+from offline_trainer_core.signature.names import dotted
+from offline_trainer_core.signature.source import Imported, Module, read_module
 
-SECTION = re.compile(r"^(?:Args|Arguments|Parameters):+[ \t]*\n((?:[ \t]+.*\n?|\n)*)", re.MULTILINE)
-ENTRY = re.compile(r"\*{0,2}(\w+)[ \t]*(?:\(.*?\))?:[ \t]*(.*)", re.DOTALL)
+__all__ = ["argument_doc", "argument_docs", "assigned_doc", "first_sentence"]
+
+SECTION = re.compile(r"(?:(?:keyword|other) )?(?:args|arguments|parameters)", re.IGNORECASE)
+RULE = re.compile(r"\s*-{3,}\s*")
+NAMES = r"\*{0,2}\w+(?:\s*,\s*\*{0,2}\w+)*"
+GOOGLE = re.compile(rf"(?P<names>{NAMES})\s*(?:\(.*?\))?:(?:\s+(?P<text>.*))?")
+NUMPY = re.compile(rf"(?P<names>{NAMES})\s*(?::.*)?")
+SPHINX = re.compile(r":(?:param|argument|arg|keyword|key)\s+(?:[^:]*\s)?\*{0,2}(\w+)\s*:\s*(.*)")
 ROLE = re.compile(r":\w+:(?=`)")
 
 
@@ -21,14 +30,88 @@ def first_sentence(doc: str) -> str:
 def argument_docs(doc: str) -> dict[str, str]:
     """Return what a docstring says of each argument, on one line each, by the argument's name."""
     found: dict[str, str] = {}
-    for section in SECTION.findall(f"{inspect.cleandoc(doc)}\n"):
-        for entry in re.split(r"^(?=\S)", inspect.cleandoc(f"\n{section}"), flags=re.MULTILINE):
-            match = ENTRY.fullmatch(entry)
-            if match is not None:
-                found[match[1]] = _plain(match[2])
+    for name, text in _listed(inspect.cleandoc(doc).splitlines()):
+        found.setdefault(name, _plain(" ".join(text)))
     return found
+
+
+def argument_doc(doc: str, name: str) -> str:
+    """Return what a docstring says of the argument `name`: its entry, else the sentences that quote the name."""
+    listed = argument_docs(doc).get(name)
+    return listed or " ".join(sentence for sentence in _sentences(doc) if f"`{name}`" in sentence)
+
+
+def assigned_doc(name: str, module: Module) -> str:
+    """Return the text that `module` assigns to `<name>.__doc__`, as torch does for its optimizers; empty if none."""
+    for statement in module.tree.body:
+        if isinstance(statement, ast.Assign) and f"{name}.__doc__" in map(dotted, statement.targets):
+            return inspect.cleandoc(_text(statement.value, module))
+    return ""
 
 
 def _plain(text: str) -> str:
     """Return text on one line, with Sphinx's roles and doubled backticks as Markdown has them."""
     return ROLE.sub("", " ".join(text.split())).replace("``", "`")
+
+
+def _sentences(doc: str) -> Iterator[str]:
+    for paragraph in inspect.cleandoc(doc).split("\n\n"):
+        yield from re.split(r"(?<=[.;!?])\s+", _plain(paragraph))
+
+
+def _listed(lines: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+    """Yield every argument that the lines list, with the lines of its text."""
+    for number, line in enumerate(lines):
+        title, rest = line.strip(), lines[number + 1 :]
+        if title.endswith(":") and SECTION.fullmatch(title.rstrip(":")):
+            yield from _entries(rest, _indent(line) + 1, GOOGLE)
+        elif rest and RULE.fullmatch(rest[0]) and SECTION.fullmatch(title):
+            yield from _entries(rest[1:], _indent(line), NUMPY)
+        elif match := SPHINX.fullmatch(title):
+            yield match[1], [match[2], *_deeper(rest, _indent(line))]
+
+
+def _entries(lines: Sequence[str], least: int, form: re.Pattern[str]) -> Iterator[tuple[str, list[str]]]:
+    """Yield the entries of a list that is indented by at least `least`, up to where it ends."""
+    indent = next((_indent(line) for line in lines if line.strip()), 0)
+    for number, line in enumerate(lines if indent >= least else ()):
+        rest = lines[number + 1 :]
+        if line.strip() and (_indent(line) < indent or (rest and RULE.fullmatch(rest[0]))):
+            return
+        match = form.fullmatch(line.strip()) if _indent(line) == indent else None
+        if match is not None:
+            text = [match.groupdict().get("text") or "", *_deeper(rest, indent)]
+            yield from ((name.strip().lstrip("*"), text) for name in match["names"].split(","))
+
+
+def _deeper(lines: Sequence[str], indent: int) -> Iterator[str]:
+    """Yield the lines up to the first that is not indented by more than `indent`."""
+    for line in lines:
+        if line.strip() and _indent(line) <= indent:
+            return
+        yield line
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
+
+
+def _text(node: object, module: Module) -> str:
+    """Return the text of a string expression; what only running the module tells is left out."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.BinOp):
+        return _text(node.left, module) + _text(node.right, module)
+    if isinstance(node, ast.JoinedStr):
+        return "".join(_text(part, module) for part in node.values)
+    if isinstance(node, ast.FormattedValue) and isinstance(node.value, ast.Name):
+        return _named_text(node.value.id, module)
+    return ""
+
+
+def _named_text(name: str, module: Module) -> str:
+    binding = module.bindings.get(name)
+    if isinstance(binding, Imported) and binding.name is not None:
+        source = read_module(binding.module, module.folders)
+        binding = source.bindings.get(binding.name) if source is not None else None
+    return binding.value if isinstance(binding, ast.Constant) and isinstance(binding.value, str) else ""

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterable
 
 from offline_trainer_core.signature.construction import constructor
+from offline_trainer_core.signature.docstrings import assigned_doc
 from offline_trainer_core.signature.functions import parameters_of
 from offline_trainer_core.signature.names import follow
 from offline_trainer_core.signature.parameters import Parameter, Signature
@@ -38,7 +39,7 @@ def _of_class(node: ast.ClassDef, module: Module) -> Signature | None:
     if signature is None or signature.doc:
         return signature
     inits = [s for s in node.body if isinstance(s, ast.FunctionDef) and s.name == "__init__"]
-    doc = ast.get_docstring(inits[-1]) if inits else None
+    doc = assigned_doc(node.name, module) or (ast.get_docstring(inits[-1]) if inits else None)
     return Signature(signature.parameters, doc or "", signature.file, signature.line)
 
 
