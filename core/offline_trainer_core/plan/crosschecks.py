@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from offline_trainer_core.config import MappingNode, join_path
 from offline_trainer_core.errors import Problem
 from offline_trainer_core.plan.document import Document, Mention, is_spec
+from offline_trainer_core.plan.exchange import model_inputs, what_is_read
 from offline_trainer_core.plan.names import Names
 from offline_trainer_core.plan.sections import NORMALIZATIONS
 from offline_trainer_core.spelling import nearest
@@ -62,47 +63,6 @@ def monitored_intervals(document: Document, names: Names) -> Iterator[Problem]:
         if entry.kind == "sched_factory" and kwargs.get("interval") == "metric" and not kwargs.get("monitor"):
             message = "'interval: metric' needs 'monitor': the metric to step on"
             yield mention.document.problem("missing-monitor", message, paths["interval"], fix="monitor: val/loss")
-
-
-def model_inputs(document: Document, names: Names) -> Iterator[Problem]:
-    """`io.mapping` gives the model what it is called with, where that is known."""
-    found = [
-        (mention, entry) for mention, entry in names.resolved if mention.place == "io" and entry.key == "io.mapping"
-    ]
-    inputs = _only_model_inputs(document, names)
-    for mention, _ in found if inputs is not None else ():
-        yield from _fit_inputs(mention, inputs or ())
-
-
-def _only_model_inputs(document: Document, names: Names) -> tuple[str, ...] | None:
-    """Return the inputs of the model, if there is one model and a reader knows them."""
-    components = document.config.plain("model.components")
-    models = list(components) if isinstance(components, dict) else ["model"]
-    return next(iter(names.inputs.values())) if len(models) == 1 and len(names.inputs) == 1 else None
-
-
-def _fit_inputs(mention: Mention, inputs: tuple[str, ...]) -> Iterator[Problem]:
-    _, kwargs, paths = mention.arguments()
-    named, positional = kwargs.get("model_kwargs") or {}, kwargs.get("model_args") or []
-    if not isinstance(named, dict) or not isinstance(positional, list):
-        return
-    note = (f"the model's inputs: {', '.join(inputs)}",)
-    by_name = inputs[len(positional) :]
-    for name in named:
-        if name not in by_name:
-            message, place = f"'{name}' is not an input of the model", join_path(paths["model_kwargs"], name)
-            meant = nearest(name, by_name)
-            problem = mention.document.problem(
-                "model-inputs", message, place, at_key=True, suggestion=meant, notes=note
-            )
-            yield problem
-    missing = [name for name in by_name if name not in named]
-    if missing and not set(named) - set(by_name):
-        message = f"io gives the model no {' and no '.join(repr(name) for name in missing)}"
-        place = paths.get("model_kwargs", mention.path)
-        yield mention.document.problem(
-            "model-inputs", message, place, notes=note, fix=f"model_kwargs: {{{missing[0]}: ...}}"
-        )
 
 
 def normalized_fields(document: Document, names: Names) -> Iterator[Problem]:
@@ -168,6 +128,7 @@ CROSS_CHECKS = (
     device,
     monitored_intervals,
     model_inputs,
+    what_is_read,
     normalized_fields,
     optimizer_names,
     scheduler_names,

@@ -14,11 +14,12 @@ from offline_trainer_core.plan.document import Mention
 from offline_trainer_core.plan.imports import find_local_modules, find_plugins
 from offline_trainer_core.plan.plan import Plan
 from offline_trainer_core.plan.reading import component_signature
+from offline_trainer_core.plan.readings import Finding, Reading, read_by
 from offline_trainer_core.plan.resolution import Resolver
 from offline_trainer_core.plan.sections import CLASS_KINDS
 from offline_trainer_core.plan.survey import survey
 
-__all__ = ["Names", "resolve_names"]
+__all__ = ["Names", "below", "resolve_names"]
 
 
 @dataclass
@@ -27,8 +28,8 @@ class Names:
 
     plan: Plan
     resolved: list[tuple[Mention, Entry]] = field(default_factory=list)
-    inputs: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """What models are called with, by the path of the model, where a reader knows it."""
+    readings: list[tuple[Mention, Reading]] = field(default_factory=list)
+    """What the readers of components say of them."""
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -57,10 +58,10 @@ def _resolve(mention: Mention, resolver: Resolver, names: Names) -> None:
         return
     names.resolved.append((mention, entry))
     further = _class_of_factory(mention, entry) if entry.kind in CLASS_KINDS else None
-    if entry.kind == "frontend":
+    if mention.factory is None:  # the arguments of a class are checked where they stand: in its factory's
         for reference in _read(mention, entry, resolver.registry, names):
             _resolve(reference, resolver, names)
-    elif further is not None:
+    if further is not None:
         _resolve(further, resolver, names)
 
 
@@ -88,13 +89,13 @@ def _default_type(mention: Mention, entry: Entry) -> Any:
 
 
 def _read(mention: Mention, entry: Entry, registry: Registry, names: Names) -> Iterator[Mention]:
-    """Let the frontend's reader read its definition; yield the components that it names in its own way."""
+    """Let the reader of a component read its arguments; yield the components that it names in its own way."""
     reader = registry.reader(entry)
-    if reader is None:
+    arguments = _readable(mention, entry)
+    if reader is None or arguments is None:
         return
-    definition = mention.document.config.plain(mention.path)
     try:
-        reading = reader.load()(definition if isinstance(definition, Mapping) else {})
+        reading = read_by(reader.load(), arguments)
     except ComponentError as error:
         names.problems.append(mention.problem("reader-failed", str(error)))
         return
@@ -104,19 +105,31 @@ def _read(mention: Mention, entry: Entry, registry: Registry, names: Names) -> I
         )
         names.problems.append(mention.problem("reader-failed", message))
         return
-    if reading.inputs is not None:
-        names.inputs[mention.document.place(mention.path)] = tuple(reading.inputs)
+    names.readings.append((mention, reading))
     names.problems += [_located(mention, finding) for finding in reading.problems]
     for place, key in reading.references:
-        path = _below(mention.path, place)
+        path = below(mention.path, place)
         yield Mention(mention.document, path, key, caret=path)
 
 
-def _located(mention: Mention, finding: Any) -> Problem:
-    place, code, message, suggestion = finding
-    at_key = code.startswith("unknown-key")
-    return mention.document.problem(code, message, _below(mention.path, place), at_key=at_key, suggestion=suggestion)
+def _readable(mention: Mention, entry: Entry) -> Mapping[str, Any] | None:
+    """Return a frontend's definition, or the arguments of any other component; None where a reader has no name for
+    them.
+    """
+    if entry.kind == "frontend":
+        definition = mention.document.config.plain(mention.path)
+        return definition if isinstance(definition, Mapping) else {}
+    positional, arguments, _ = mention.arguments()
+    return None if positional else arguments
 
 
-def _below(path: str, relative: str) -> str:
+def _located(mention: Mention, finding: Finding) -> Problem:
+    place, at_key = below(mention.path, finding.where), finding.code.startswith("unknown-key")
+    return mention.document.problem(
+        finding.code, finding.message, place, at_key=at_key, suggestion=finding.suggestion
+    )
+
+
+def below(path: str, relative: str) -> str:
+    """Return the place that a reader calls `relative` in the text whose component is at `path`."""
     return f"{path}{relative}" if relative.startswith("[") else ".".join(part for part in (path, relative) if part)

@@ -14,11 +14,10 @@ from torch.nn import functional as F
 
 from offline_trainer_core import ComponentError, Step, select
 from offline_trainer_core.distributed import Collectives, OneProcess
+from ot_offline_rl.readers import TRANSITION
 from ot_offline_rl.targets import TargetNetworks
 
 __all__ = ["TD3BC"]
-
-FIELDS = ("observation", "action", "reward", "next_observation", "terminated")
 
 
 class TD3BC:
@@ -48,10 +47,10 @@ class TD3BC:
     ) -> None:
         self.discount, self.tau, self.policy_delay, self.alpha = discount, tau, policy_delay, alpha
         self.policy_noise, self.noise_clip, self.max_action = policy_noise, noise_clip, max_action
-        self.fields = {name: name for name in FIELDS} | dict(fields or {})
-        if len(self.fields) > len(FIELDS):
-            unknown = ", ".join(self.fields.keys() - set(FIELDS))
-            raise ComponentError(f"algo.td3_bc: no field '{unknown}' in a transition, which has {', '.join(FIELDS)}")
+        self.fields = {name: name for name in TRANSITION} | dict(fields or {})
+        if len(self.fields) > len(TRANSITION):
+            unknown = ", ".join(self.fields.keys() - set(TRANSITION))
+            raise ComponentError(f"algo.td3_bc: no field '{unknown}' in a transition, which has {', '.join(TRANSITION)}")
         self.action_field = self.fields["action"]
 
     def setup(

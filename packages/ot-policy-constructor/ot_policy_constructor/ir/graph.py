@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ot_policy_constructor.ir.interface import read_inputs, read_outputs
@@ -31,4 +32,5 @@ def read_graph(definition: Any) -> Reading:
     findings = Findings()
     graph = parse_graph(definition, findings)
     calls = tuple((f"{node.path}.call", node.target) for node in graph.nodes if node.kind == "op" and node.target)
-    return Reading(graph.inputs or None, calls, tuple(findings.items))
+    outputs = tuple(graph.outputs) if isinstance(graph.outputs, Mapping) else None
+    return Reading(graph.inputs or None, calls, tuple(findings.items), outputs)

@@ -33,6 +33,8 @@ class Reading:
     references: tuple[tuple[str, str], ...]
     """Component keys that the definition names outside of specs: where, and which."""
     problems: tuple[Finding, ...]
+    outputs: tuple[str, ...] | None = None
+    """The names of what the model returns, where that is a mapping."""
 
 
 class Findings:

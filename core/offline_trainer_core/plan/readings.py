@@ -1,0 +1,92 @@
+"""What a component's reader tells of it, before anything is imported: what it offers to others, and what it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from offline_trainer_core.nest import parse_path
+
+__all__ = ["Calls", "Finding", "Read", "Reading", "read_by"]
+
+Names = tuple[str, ...]
+
+
+class Read(NamedTuple):
+    """Something that a component reads from another: the text at `where` names `path` in `source`."""
+
+    where: str
+    source: str
+    path: tuple[str | int, ...]
+
+
+class Calls(NamedTuple):
+    """How an io calls the model: with so many positional arguments, and keyword arguments named at these places."""
+
+    positional: int
+    keywords: Mapping[str, str]
+
+
+class Finding(NamedTuple):
+    """Something that is wrong with a component's arguments. `where` is relative to them."""
+
+    where: str
+    code: str
+    message: str
+    suggestion: str | None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A reader's account of one component. None stands for what cannot be told."""
+
+    inputs: Names | None
+    """A model: what it is called with."""
+    outputs: Names | None
+    """A model: the names of what it returns, where it returns a mapping."""
+    fields: Names | None
+    """Data: what a batch has."""
+    calls: Calls | None
+    """An io: what it calls the model with."""
+    targets: Names | None
+    """An io: the names of its targets, where they are a mapping."""
+    trains: str | None
+    """An algorithm: the model component that `io` and `loss` are for, where there are several."""
+    reports: Names | None
+    """What validation gains a number for by this algorithm, loss or metric; an evaluation: the names of its scores."""
+    reads: tuple[Read, ...]
+    references: tuple[tuple[str, str], ...]
+    """Keys of components that the arguments name outside of specs: where, and which."""
+    problems: tuple[Finding, ...]
+
+
+def read_by(reader: Any, arguments: Mapping[str, Any]) -> Reading:
+    """Return what `reader` tells of `arguments`. Raises whatever it raises, and on an account of the wrong form."""
+    told = reader(arguments)
+    calls, trains = getattr(told, "calls", None), getattr(told, "trains", None)
+    return Reading(
+        inputs=_names(told, "inputs"),
+        outputs=_names(told, "outputs"),
+        fields=_names(told, "fields"),
+        calls=None if calls is None else Calls(int(calls[0]), dict(calls[1])),
+        targets=_names(told, "targets"),
+        trains=None if trains is None else str(trains),
+        reports=_names(told, "reports"),
+        reads=tuple(_reads(getattr(told, "reads", ()))),
+        references=tuple((str(where), str(key)) for where, key in getattr(told, "references", ())),
+        problems=tuple(Finding(*problem) for problem in getattr(told, "problems", ())),
+    )
+
+
+def _names(told: Any, attribute: str) -> Names | None:
+    names = getattr(told, attribute, None)
+    return None if names is None else tuple(map(str, names))
+
+
+def _reads(told: Iterable[tuple[str, str, Any]]) -> Iterable[Read]:
+    """Yield what is read; a path that could not be one is the type check's to report."""
+    for where, source, path in told:
+        keys = parse_path(path) if isinstance(path, (str, list, tuple)) else ()
+        if keys:
+            yield Read(where, source, keys)

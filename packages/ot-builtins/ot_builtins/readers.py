@@ -1,0 +1,130 @@
+"""What `ot check` may know of the built-in components without importing them: what they read, and what they offer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["Reading"]
+
+Arguments = Mapping[str, Any]
+Read = tuple[str, str, Any]
+
+
+@dataclass
+class Reading:
+    """What a reader hands back; docs/authors.md says what each attribute means."""
+
+    fields: Iterable[str] | None = None
+    calls: tuple[int, Mapping[str, str]] | None = None
+    targets: Iterable[str] | None = None
+    trains: str | None = None
+    reports: Iterable[str] | None = None
+    reads: list[Read] = field(default_factory=list)
+
+
+def read_random_regression(arguments: Arguments) -> Reading:
+    """Batches of `data.random_regression`."""
+    return Reading(fields=("x", "y"))
+
+
+def read_tensors(arguments: Arguments) -> Reading:
+    """Batches of `data.tensors`: its `fields`, or those of a mapping in the place of a file."""
+    named, data = _mapping(arguments, "fields"), arguments.get("data")
+    if named is None and isinstance(data, Mapping):
+        named = {name: name for name in data if name != "episode_ends"}
+    return Reading(fields=named)
+
+
+def read_episodes(arguments: Arguments) -> Reading:
+    """Batches of `data.episodes`: its `fields`, and a mask beside each that is a chunk."""
+    named, chunked = _mapping(arguments, "fields"), arguments.get("chunked", ["action"])
+    if named is None or not isinstance(chunked, list):
+        return Reading()
+    return Reading(fields=[*named, *(f"{name}_is_pad" for name in chunked)])
+
+
+def read_mapping(arguments: Arguments) -> Reading:
+    """What `io.mapping` takes from a batch, for the model's arguments and for targets."""
+    named, targets = arguments.get("model_kwargs") or {}, arguments.get("targets") or {}
+    positional = arguments.get("model_args") or []
+    if not (isinstance(named, Mapping) and isinstance(targets, Mapping) and isinstance(positional, list)):
+        return Reading()
+    reads: list[Read] = [(f"model_args[{index}]", "batch", path) for index, path in enumerate(positional)]
+    reads += [(f"model_kwargs.{name}", "batch", path) for name, path in named.items()]
+    reads += [(f"targets.{name}", "batch", path) for name, path in targets.items()]
+    return Reading(
+        calls=(len(positional), {name: f"model_kwargs.{name}" for name in named}), targets=targets, reads=reads
+    )
+
+
+def read_loss(arguments: Arguments) -> Reading:
+    """What `loss.torch` compares, and the mask that it reads; it reports nothing beside the loss."""
+    return Reading(reports=(), reads=_compared(arguments))
+
+
+def read_mean_absolute_error(arguments: Arguments) -> Reading:
+    """What `metric.mean_absolute_error` compares and reports."""
+    return _element_mean(arguments, "mae")
+
+
+def read_mean_squared_error(arguments: Arguments) -> Reading:
+    """What `metric.mean_squared_error` compares and reports."""
+    return _element_mean(arguments, "mse")
+
+
+def read_accuracy(arguments: Arguments) -> Reading:
+    """What `metric.accuracy` compares and reports."""
+    return _element_mean(arguments, "accuracy")
+
+
+def read_torchmetrics(arguments: Arguments) -> Reading:
+    """What `metric.torchmetrics` compares; how many numbers it reports is the metric's own affair."""
+    return Reading(reads=_compared(arguments))
+
+
+def read_supervised(arguments: Arguments) -> Reading:
+    """The model component that `algo.supervised` trains, if it is told which, and the field that it acts in."""
+    model = arguments.get("model")
+    reads: list[Read] = [("model", "models", [model])] if isinstance(model, str) else []
+    if isinstance(arguments.get("action_field"), str):
+        reads.append(("action_field", "batch", arguments["action_field"]))
+    return Reading(trains=model if isinstance(model, str) else None, reports=("loss",), reads=reads)
+
+
+def read_monitor(arguments: Arguments) -> Reading:
+    """The number of validation that a callback or scheduler watches; scores of evaluations are not known."""
+    monitor = arguments.get("monitor")
+    if not isinstance(monitor, str) or monitor.startswith("eval/"):
+        return Reading()
+    return Reading(reads=[("monitor", "validation", [monitor.removeprefix("val/")])])
+
+
+def read_early_stopping(arguments: Arguments) -> Reading:
+    """The number that `cb.early_stopping` watches, `loss` by default."""
+    return read_monitor({"monitor": "loss", **arguments})
+
+
+def read_gymnasium(arguments: Arguments) -> Reading:
+    """The fields of a batch in whose place `eval.gymnasium` puts observations."""
+    observation = _mapping(arguments, "observation") or {}
+    return Reading(reads=[(f"observation.{name}", "batch", name) for name in observation])
+
+
+def _element_mean(arguments: Arguments, default_name: str) -> Reading:
+    stages = arguments.get("stages", ["val"])
+    of_validation = isinstance(stages, Sequence) and "val" in stages
+    return Reading(
+        reports=(str(arguments.get("name") or default_name),) if of_validation else (), reads=_compared(arguments)
+    )
+
+
+def _compared(arguments: Arguments) -> list[Read]:
+    sources = {"pred_path": "outputs", "target_path": "targets", "mask_path": "batch"}
+    return [(name, source, arguments[name]) for name, source in sources.items() if arguments.get(name) is not None]
+
+
+def _mapping(arguments: Arguments, name: str) -> Mapping[str, Any] | None:
+    value = arguments.get(name)
+    return value if isinstance(value, Mapping) else None
