@@ -10,7 +10,7 @@ import yaml
 from offline_trainer_core.config.scalars import NUMBER
 from offline_trainer_core.config.tree import MappingNode, ScalarNode, SequenceNode, to_plain
 
-__all__ = ["to_yaml"]
+__all__ = ["to_inline_yaml", "to_yaml"]
 
 
 class _Dumper(yaml.SafeDumper):
@@ -36,6 +36,15 @@ def to_yaml(tree: Any) -> str:
     plain = to_plain(tree) if isinstance(tree, (ScalarNode, SequenceNode, MappingNode)) else tree
     text: str = yaml.dump(_escaped(plain), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=2**16)
     return text
+
+
+def to_inline_yaml(tree: Any) -> str:
+    """Return a value as YAML on one line, as it would stand behind its key."""
+    plain = to_plain(tree) if isinstance(tree, (ScalarNode, SequenceNode, MappingNode)) else tree
+    text: str = yaml.dump(
+        _escaped(plain), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=2**16, default_flow_style=True
+    )
+    return " ".join(text.removesuffix("...\n").split("\n")).strip()
 
 
 def _escaped(value: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 from offline_trainer_core.config.tree import Config, MappingNode, Node, ScalarNode, SequenceNode
 
-__all__ = ["is_secret_key", "is_secret_variable", "masked", "redacted"]
+__all__ = ["MASK", "is_secret_key", "is_secret_variable", "masked", "masked_node", "redacted"]
 
 MASK = "***"
 # Keys are matched narrowly: `pad_token` and `max_tokens` are no secrets. Variables widely: nobody exports a pad token.
@@ -39,34 +39,42 @@ def masked(config: Config) -> Any:
     Secret are values that came from a variable such as `HF_TOKEN`, in whole or in part, and what stands under keys
     such as `api_key` and `password`.
     """
-    return _masked(config.root, False)
+    return masked_node(config.root)
+
+
+def masked_node(node: Node, secret: bool = False) -> Any:
+    """Return `node` as plain data without secrets; `secret` says that a key above it is one."""
+    if isinstance(node, MappingNode):
+        return {key: masked_node(child, secret or is_secret_key(key)) for key, child in node.items.items()}
+    if isinstance(node, SequenceNode):
+        return [masked_node(item, secret) for item in node.items]
+    return MASK if _is_hidden(node, secret) else node.value
 
 
 def redacted(text: str, config: Config) -> str:
-    """Return `text` with every value replaced by `***` that `masked` replaces: for sources, overrides and messages."""
-    for value in sorted(_hidden(config.root, False), key=len, reverse=True):
+    """Return `text` with every value replaced by `***` that `masked` replaces, and those that such values overrode:
+    for sources, overrides and messages.
+    """
+    for value in sorted(_hidden(config.root, False, set()), key=len, reverse=True):
         text = text.replace(value, MASK)
     return text
 
 
-def _hidden(node: Node, secret: bool) -> Iterator[str]:
-    if isinstance(node, MappingNode):
-        for key, child in node.items.items():
-            yield from _hidden(child, secret or is_secret_key(key))
-    elif isinstance(node, SequenceNode):
-        for item in node.items:
-            yield from _hidden(item, secret)
-    elif _is_hidden(node, secret) and str(node.value):
-        yield str(node.value)
+def _hidden(node: Node, secret: bool, seen: set[tuple[int, bool]]) -> Iterator[str]:
+    """Yield the text of every secret in `node` and in what it replaced."""
+    older: Node | None = node
+    while older is not None and (id(older), secret) not in seen:
+        seen.add((id(older), secret))
+        if isinstance(older, MappingNode):
+            for key, child in older.items.items():
+                yield from _hidden(child, secret or is_secret_key(key), seen)
+        elif isinstance(older, SequenceNode):
+            for item in older.items:
+                yield from _hidden(item, secret, seen)
+        elif _is_hidden(older, secret) and str(older.value) and (older is node or "${" not in str(older.value)):
+            yield str(older.value)
+        older = older.replaced
 
 
 def _is_hidden(node: ScalarNode, secret: bool) -> bool:
     return node.secret or (secret and node.value is not None and not isinstance(node.value, bool))
-
-
-def _masked(node: Node, secret: bool) -> Any:
-    if isinstance(node, MappingNode):
-        return {key: _masked(child, secret or is_secret_key(key)) for key, child in node.items.items()}
-    if isinstance(node, SequenceNode):
-        return [_masked(item, secret) for item in node.items]
-    return MASK if _is_hidden(node, secret) else node.value

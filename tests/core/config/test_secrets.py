@@ -2,7 +2,7 @@
 
 import pytest
 
-from offline_trainer_core.config import config_digest, masked
+from offline_trainer_core.config import config_digest, masked, redacted
 from offline_trainer_core.config.secrets import is_secret_key, is_secret_variable
 
 
@@ -63,3 +63,18 @@ def test_the_digest_ignores_secrets_and_the_order_of_keys_and_nothing_else(resol
     assert digest == config_digest(resolve("b: {d: '${env:TOKEN}', c: [1, 2]}\na: 1", env={"TOKEN": "y"}))
     for other in ("a=1.0", "b.c=[2, 1]", "+e=null", "~a"):
         assert config_digest(resolve(text, other, env={"TOKEN": "x"})) != digest
+
+
+def test_a_secret_that_was_overridden_is_kept_out_of_the_sources(resolve):
+    text = "defaults: [base.yaml]\nname: public\nnested: {_merge_: replace, _value_: {n: 1}}"
+    base = "password: first-secret\nnested: {token: second-secret}\nname: visible"
+    config = resolve(text, "password=third-secret", base=base)
+    shown = [redacted(source, config) for source in config.sources.values()]
+    assert sum(source.count("***") for source in shown) == 3
+    assert not [source for source in shown if "-secret" in source]
+    assert any("visible" in source for source in shown)
+
+
+def test_the_name_of_the_variable_of_a_secret_stays(resolve):
+    config = resolve("password: ${env:DB_PASSWORD}", env={"DB_PASSWORD": "s3"})
+    assert redacted("password: ${env:DB_PASSWORD}, s3", config) == "password: ${env:DB_PASSWORD}, ***"
