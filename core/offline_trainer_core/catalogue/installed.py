@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 
 from offline_trainer_core.catalogue.entry import Entry
-from offline_trainer_core.catalogue.metadata import COMMANDS, COMPONENTS, PLUGINS, READERS, RENAMES, Scan, scan
+from offline_trainer_core.catalogue.metadata import COMMANDS, COMPONENTS, PLUGINS, READERS, RENAMES, SCHEMAS, Scan, scan
 from offline_trainer_core.catalogue.registry import Registry
 from offline_trainer_core.installed import normalized
 
@@ -27,6 +27,7 @@ def installed_registry(allowed_distributions: Iterable[str] | None = None) -> Re
         plugins=found.entries[PLUGINS],
         readers=found.entries[READERS],
         renames=found.entries[RENAMES],
+        schemas=found.entries[SCHEMAS],
         notes=notes,
     )
 

@@ -9,16 +9,17 @@ from dataclasses import dataclass, field
 from offline_trainer_core.catalogue.entry import Entry
 from offline_trainer_core.installed import Advertiser, BrokenDistribution, advertisers, normalized
 
-__all__ = ["COMMANDS", "COMPONENTS", "PLUGINS", "READERS", "RENAMES", "Scan", "scan"]
+__all__ = ["COMMANDS", "COMPONENTS", "PLUGINS", "READERS", "RENAMES", "SCHEMAS", "Scan", "scan"]
 
 COMPONENTS = "offline_trainer.components"
 READERS = "offline_trainer.readers"
 PLUGINS = "offline_trainer.plugins"
 COMMANDS = "offline_trainer.commands"
 RENAMES = "offline_trainer.renames"
-GROUPS = (COMPONENTS, READERS, PLUGINS, COMMANDS, RENAMES)
+SCHEMAS = "offline_trainer.schemas"
+GROUPS = (COMPONENTS, READERS, PLUGINS, COMMANDS, RENAMES, SCHEMAS)
 
-NEEDS_KIND = (COMPONENTS, READERS)
+NEEDS_KIND = (COMPONENTS, READERS, SCHEMAS)
 VALUE = re.compile(r"(?P<reference>\w+(\.\w+)*\s*:\s*\w+(\.\w+)*)\s*(\[(?P<extras>[^\]]*)\])?")
 KEY = re.compile(r"[^\s@.]+(\.[^\s@.]+)+")
 NAME = re.compile(r"[^\s@]+")

@@ -17,8 +17,8 @@ class Registry:
     """Known components by key. Nothing is imported before an entry is loaded.
 
     `plugins` are the hook plugins that are installed, `readers` the static readers, `renames` the tables of what was
-    called otherwise before; `broken` names the distributions whose metadata could not be read, and `notes` what was
-    left out: both are shown with an unknown key.
+    called otherwise before, `schemas` what editors should know of frontends' definitions; `broken` names the
+    distributions whose metadata could not be read, and `notes` what was left out: both are shown with an unknown key.
     """
 
     def __init__(
@@ -29,6 +29,7 @@ class Registry:
         plugins: Iterable[Entry] = (),
         readers: Iterable[Entry] = (),
         renames: Iterable[Entry] = (),
+        schemas: Iterable[Entry] = (),
         notes: Iterable[str] = (),
     ) -> None:
         self._entries: dict[str, list[Entry]] = {}
@@ -38,6 +39,7 @@ class Registry:
         self.plugins = tuple(plugins)
         self.readers = tuple(readers)
         self.renames = tuple(renames)
+        self.schemas = tuple(schemas)
         self.notes = tuple(notes)
 
     def candidates(self, key: str) -> tuple[Entry, ...]:
@@ -69,6 +71,13 @@ class Registry:
         for reader in self.readers:
             if (reader.key, reader.distribution) == (entry.key, entry.distribution):
                 return reader
+        return None
+
+    def schema(self, entry: Entry) -> Entry | None:
+        """Return what the distribution of a frontend's entry advertises as the schema of its definitions, or None."""
+        for schema in self.schemas:
+            if (schema.key, schema.distribution) == (entry.key, entry.distribution):
+                return schema
         return None
 
     def keys(self, kind: str | None = None) -> list[str]:
@@ -134,6 +143,7 @@ class Registry:
             plugins=self.plugins,
             readers=self.readers,
             renames=self.renames,
+            schemas=self.schemas,
             notes=self.notes,
         )
 
