@@ -10,14 +10,11 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.machinery import PathFinder
 from typing import NamedTuple
 
 __all__ = ["Advertiser", "BrokenDistribution", "advertisers", "installed_version", "normalized"]
-
-GROUPS = "offline_trainer."
-"""What the names of our groups of entry points begin with."""
 
 
 class Advertiser(NamedTuple):
@@ -58,14 +55,17 @@ def normalized(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def advertisers() -> tuple[list[Advertiser], list[BrokenDistribution]]:
-    """Return the distributions with entry points of ours, and those whose metadata cannot be read."""
+def advertisers(groups: str = "offline_trainer.") -> tuple[list[Advertiser], list[BrokenDistribution]]:
+    """Return the distributions with entry points of ours, and those whose metadata cannot be read.
+
+    `groups` is what the names of the groups begin with.
+    """
     broken: list[BrokenDistribution] = []
     first: dict[str, str] = {}
     known: dict[str, tuple[str, Advertiser]] = {}
     for found in _discover():
         first.setdefault(found.key, found.place)
-        advertiser = _read(found, broken)
+        advertiser = _read(found, groups, broken)
         if advertiser is not None:
             _add(advertiser, found, known, broken)
     hidden = {name for name, (place, _) in known.items() if first.get(name, place) != place}
@@ -79,7 +79,7 @@ def installed_version(distribution: str) -> str | None:
     return identity[1] if identity is not None else None
 
 
-def _read(found: _Found, broken: list[BrokenDistribution]) -> Advertiser | None:
+def _read(found: _Found, groups: str, broken: list[BrokenDistribution]) -> Advertiser | None:
     """Return what `found` advertises; None where that is nothing, or cannot be read."""
     try:
         entry_points = found.read("entry_points.txt")
@@ -87,7 +87,7 @@ def _read(found: _Found, broken: list[BrokenDistribution]) -> Advertiser | None:
         reason = getattr(error, "strerror", None) or error
         broken.append(BrokenDistribution(found.folder, f"entry_points.txt cannot be read: {reason}"))
         return None
-    if entry_points is None or GROUPS not in entry_points:  # nothing more is read of the many others
+    if entry_points is None or groups not in entry_points:  # nothing more is read of the many others
         return None
     identity = _identity(found)
     if identity is None:
@@ -154,7 +154,7 @@ def _all_are_folders() -> bool:
 def _in_folders(places: Iterable[str]) -> Iterator[_Found]:
     for place in dict.fromkeys(places):
         for folder in _listed(place or "."):
-            yield _Found(folder, place, _Reader(os.path.join(place, folder)))
+            yield _Found(folder, place, partial(_read_in, os.path.join(place, folder)))
 
 
 def _listed(place: str) -> tuple[str, ...]:
@@ -169,17 +169,12 @@ def _list(place: str, _changed: int) -> tuple[str, ...]:
     return tuple(name for name in os.listdir(place) if name.endswith((".dist-info", ".egg-info")))
 
 
-class _Reader(NamedTuple):
-    """Reads the files of a folder."""
-
-    folder: str
-
-    def __call__(self, file: str, /) -> str | None:
-        try:
-            with open(f"{self.folder}/{file}", encoding="utf-8") as stream:  # pathlib would cost more than all the rest
-                return stream.read()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
+def _read_in(folder: str, file: str) -> str | None:
+    try:
+        with open(f"{folder}/{file}", encoding="utf-8") as stream:  # pathlib would cost more than all the rest
+            return stream.read()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
 
 
 def _anywhere() -> Iterator[_Found]:

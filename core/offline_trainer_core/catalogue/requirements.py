@@ -18,7 +18,7 @@ CORE = "offline-trainer-core"
 # The form of most requirements. To import packaging, which reads all forms, takes longer than all the reading.
 _PLAIN = re.compile(r"""([\w.-]+)\s*((?:[<>]=?\s*\d+(?:\.\d+)*\s*,?\s*)*)(?:;\s*extra\s*==\s*['"]([\w.-]+)['"])?""")
 _BOUND = re.compile(r"([<>]=?)\s*([\d.]+)")
-_RELEASE = re.compile(r"\d+(\.\d+)*")
+_RELEASE = re.compile(r"\d+(\.\d+)*(\+.*)?")
 
 
 def core_refusal(distribution: str, requires: Iterable[str]) -> str | None:
@@ -36,9 +36,9 @@ def core_refusal(distribution: str, requires: Iterable[str]) -> str | None:
 
 def missing_of_extras(requires: Iterable[str], extras: Sequence[str]) -> list[str]:
     """Return those of the requirements that belong to `extras` and are not installed in a version that fits."""
-    unmet = [needed for needed in requires if any(_is_unmet(needed, extra) for extra in extras)]
-    found = [_read(needed) for needed in unmet]
-    return [f"{needed.name}{needed.specifier}" for needed in found if needed is not None and not _applies(needed, "")]
+    of_extras = [needed for needed in requires if "extra" in needed]
+    unmet = [_read(needed) for needed in of_extras if any(_is_unmet(needed, extra) for extra in extras)]
+    return [f"{needed.name}{needed.specifier}" for needed in unmet if needed is not None and not _applies(needed, "")]
 
 
 def provider_of(module: str, distribution: str, requires: Iterable[str]) -> str:
@@ -68,8 +68,8 @@ def _is_unmet(needed: str, extra: str) -> bool:
 
 
 def _meets(version: str, sign: str, bound: str) -> bool:
-    """Whether `version` is on that side of `bound`; both are numbers with dots."""
-    ours, theirs = ([int(part) for part in text.split(".")] for text in (version, bound))
+    """Whether `version` is on that side of `bound`; both are numbers with dots, but for a local `+cpu`."""
+    ours, theirs = ([int(part) for part in text.partition("+")[0].split(".")] for text in (version, bound))
     length = max(len(ours), len(theirs))
     ours, theirs = (numbers + [0] * (length - len(numbers)) for numbers in (ours, theirs))
     return (ours == theirs and "=" in sign) or (ours < theirs if sign[0] == "<" else ours > theirs)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["advertised_commands", "load_command"]
 
-_SECTION = "[offline_trainer.commands]"
+_GROUP = "offline_trainer.commands"
 
 
 @cache
@@ -29,7 +29,7 @@ def advertised_commands() -> dict[str, str]:
 
         return {entry.key: entry.label for entry in installed_commands()}
     found: dict[str, str] = {}
-    for advertiser in advertisers()[0]:
+    for advertiser in advertisers(_GROUP)[0]:
         for name in _names_of(advertiser.entry_points):
             found.setdefault(name, f"{normalized(advertiser.name)} {advertiser.version}")
     return found
@@ -55,7 +55,7 @@ def load_command(name: str) -> click.Command | None:
 
 
 def _names_of(text: str) -> Iterator[str]:
-    lines = iter(text.partition(_SECTION)[2].splitlines()[1:])
+    lines = iter(text.partition(f"[{_GROUP}]")[2].splitlines()[1:])
     for line in lines:
         if line.startswith("["):
             return

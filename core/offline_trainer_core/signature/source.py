@@ -1,14 +1,17 @@
-"""Finds and parses the source of modules without importing them, their parent packages included."""
+"""Finds and reads the source of modules without importing them, their parent packages included."""
 
 from __future__ import annotations
 
 import ast
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib.machinery import ModuleSpec, PathFinder
-from pathlib import Path
 from typing import NamedTuple
+
+from offline_trainer_core.signature.splitting import parse_definition, split_source
 
 __all__ = ["AMBIGUOUS", "Binding", "Imported", "Module", "bindings_of", "find_spec", "read_module"]
 
@@ -30,16 +33,55 @@ Binding = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef | ast.expr | Imp
 
 @dataclass
 class Module:
-    """A parsed module: what its top-level names are bound to, and where its star imports point."""
+    """A module read from its source: what its top-level names are bound to, and where its star imports point."""
 
     name: str
     file: str
     is_package: bool
-    tree: ast.Module
+    source: str
     folders: tuple[str, ...] = ()
     """Where its imports are looked for before the path."""
-    bindings: dict[str, Binding] = field(default_factory=dict)
     stars: list[str] = field(default_factory=list)
+    bindings: Bindings = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.bindings = Bindings(self)
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        """The whole module, parsed."""
+        return ast.parse(self.source)
+
+
+class Bindings:
+    """What the top-level names of a module are bound to; classes and functions are parsed when asked for."""
+
+    def __init__(self, module: Module) -> None:
+        self._module = module
+        split = split_source(module.source)
+        body = split.rest.body if split is not None else module.tree.body
+        self._definitions = split.definitions if split is not None else {}
+        self._known = bindings_of(body, module)
+        if not self._known.keys().isdisjoint(self._definitions):  # the order of the statements decides
+            self._parse_all()
+
+    def get(self, name: str) -> Binding | None:
+        """Return what `name` is bound to, or None."""
+        if name in self._definitions:
+            node = parse_definition(self._module.source, self._definitions.pop(name))
+            if isinstance(node, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+                self._known[name] = node
+            else:
+                self._parse_all()
+        return self._known.get(name)
+
+    def __contains__(self, name: str) -> bool:
+        return self.get(name) is not None
+
+    def _parse_all(self) -> None:
+        self._definitions = {}
+        self._module.stars.clear()
+        self._known = bindings_of(self._module.tree.body, self._module)
 
 
 def find_spec(name: str, folders: Sequence[str] = ()) -> ModuleSpec | None:
@@ -71,39 +113,40 @@ def _ask_finders(name: str, tail: str, path: list[str] | None) -> ModuleSpec | N
     return None
 
 
-_PARSED: dict[tuple[str, str, int, tuple[str, ...]], Module | None] = {}
+_SPECS: dict[tuple[str, tuple[str, ...], tuple[str, ...]], ModuleSpec] = {}
+_READ: dict[tuple[str, str, int, tuple[str, ...]], Module | None] = {}
 
 
 def read_module(name: str, folders: tuple[str, ...] = ()) -> Module | None:
-    """Return the module `name` parsed, or None where it has no source that can be found and read.
+    """Return the module `name`, or None where it has no source that can be found and read.
 
-    A file is parsed once for as long as it does not change.
+    A file is read once for as long as it does not change.
     """
-    spec = find_spec(name, folders)
+    sought = (name, folders, tuple(sys.path))
+    spec = _SPECS.get(sought) or find_spec(name, folders)
     if spec is None or spec.origin is None:
         return None
+    _SPECS[sought] = spec
     try:
-        changed = Path(spec.origin).stat().st_mtime_ns
+        changed = os.stat(spec.origin).st_mtime_ns
     except OSError:
         changed = 0  # inside an archive
+        del _SPECS[sought]
     known = (name, spec.origin, changed, folders)
-    if known not in _PARSED:
-        _PARSED[known] = _parse(name, spec, folders)
-    return _PARSED[known]
+    if known not in _READ:
+        _READ[known] = _read(name, spec, folders)
+    return _READ[known]
 
 
-def _parse(name: str, spec: ModuleSpec, folders: tuple[str, ...]) -> Module | None:
+def _read(name: str, spec: ModuleSpec, folders: tuple[str, ...]) -> Module | None:
     get_source = getattr(spec.loader, "get_source", None)
     try:
         source = get_source(spec.name) if get_source else None
-        tree = ast.parse(source) if source is not None else None
+        if source is None:
+            return None
+        return Module(name, spec.origin or "", spec.submodule_search_locations is not None, source, folders)
     except (ImportError, OSError, SyntaxError, ValueError, RecursionError):
         return None
-    if tree is None:
-        return None
-    module = Module(name, spec.origin or "", spec.submodule_search_locations is not None, tree, folders)
-    module.bindings = bindings_of(tree.body, module)
-    return module
 
 
 def bindings_of(body: Iterable[ast.stmt], module: Module) -> dict[str, Binding]:
