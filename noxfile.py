@@ -104,6 +104,7 @@ def bench(session: nox.Session) -> None:
     """Measure ours beside its peers, interleaved in one process."""
     install_torch(session)
     install_packages(session, "ot-builtins", "ot-policy-constructor")
-    session.install(*CONSTRAINTS, "lightning", "accelerate", "transformers")
+    session.install(*CONSTRAINTS, "lightning", "accelerate", "transformers", "omegaconf")
     session.run("python", "benchmarks/startup.py")
+    session.run("python", "benchmarks/resolution.py")
     session.run("python", "benchmarks/loop_overhead.py", *session.posargs)
