@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal, NamedTuple
 
 __all__ = [
+    "UNKNOWN",
     "CheckpointError",
     "ComponentError",
     "ConfigError",
@@ -30,9 +31,26 @@ __all__ = [
     "OfflineTrainerError",
     "Problem",
     "RunStopped",
+    "Unknown",
     "UsageError",
     "format_error_with_context",
 ]
+
+
+class Unknown:
+    """The type of `UNKNOWN`."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "UNKNOWN"
+
+    def __reduce__(self) -> str:
+        return "UNKNOWN"  # copies and pickles are the very same object
+
+
+UNKNOWN = Unknown()
+"""Stands for a value that a reported problem leaves open. It fits everywhere: what follows from it is not reported."""
 
 
 class Location(NamedTuple):

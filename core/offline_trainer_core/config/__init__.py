@@ -3,16 +3,20 @@
 from offline_trainer_core.config.difference import Change, Side, difference
 from offline_trainer_core.config.digest import config_digest
 from offline_trainer_core.config.dump import to_inline_yaml, to_yaml
+from offline_trainer_core.config.findings import in_text_order
 from offline_trainer_core.config.paths import join_path, parent_path, split_path
-from offline_trainer_core.config.resolve import resolve_config
-from offline_trainer_core.config.secrets import is_secret_key, masked, masked_node, redacted
+from offline_trainer_core.config.resolve import Resolution, resolve_config, try_resolve
+from offline_trainer_core.config.resolved import Config
+from offline_trainer_core.config.secret_names import is_secret_key
+from offline_trainer_core.config.secrets import masked, masked_node, redacted
 from offline_trainer_core.config.tree import (
     Assignment,
-    Config,
     MappingNode,
     Node,
     ScalarNode,
     SequenceNode,
+    has_unknown,
+    is_unknown,
     to_plain,
     walk,
 )
@@ -23,12 +27,16 @@ __all__ = [
     "Config",
     "MappingNode",
     "Node",
+    "Resolution",
     "ScalarNode",
     "SequenceNode",
     "Side",
     "config_digest",
     "difference",
+    "has_unknown",
+    "in_text_order",
     "is_secret_key",
+    "is_unknown",
     "join_path",
     "masked",
     "masked_node",
@@ -39,5 +47,6 @@ __all__ = [
     "to_inline_yaml",
     "to_plain",
     "to_yaml",
+    "try_resolve",
     "walk",
 ]

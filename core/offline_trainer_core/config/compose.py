@@ -36,6 +36,11 @@ class _Composition:
         """The files that are being composed, by their real paths, outermost first, each as the author wrote it."""
 
     def tree(self, file: str, reference: ScalarNode) -> MappingNode | None:
+        tree = self.tree_of(file, reference)
+        self.findings.is_incomplete |= tree is None
+        return tree
+
+    def tree_of(self, file: str, reference: ScalarNode) -> MappingNode | None:
         real = os.path.realpath(file)
         if real in self.open:
             chain = [*list(self.open.values())[list(self.open).index(real) :], file]
@@ -51,13 +56,10 @@ class _Composition:
         return self.trees[real]
 
     def read(self, file: str, reference: ScalarNode) -> MappingNode | None:
+        if reference.location is not None:
+            self.findings.included.setdefault(file, reference.location)
         text = read_text(file, reference, self.findings)
-        if text is None:
-            return None
-        if reference.location is None:
-            return self.parsed(text, file)
-        with self.findings.within(f"{file} is included at {reference.location}"):
-            return self.parsed(text, file)
+        return None if text is None else self.parsed(text, file)
 
     def parsed(self, text: str, file: str) -> MappingNode | None:
         before = len(self.findings.problems)
@@ -90,7 +92,7 @@ class _Composition:
     def layers(self, defaults: Node, file: str) -> Iterator[MappingNode]:
         """Yield the tree of every file that `defaults` names, mounted where it says."""
         if not isinstance(defaults, SequenceNode):
-            self.findings.at(defaults, "bad-defaults", "'defaults' is a list of files", "defaults", allowed=_FORMS)
+            self.refuse(defaults, "'defaults' is a list of files", "defaults")
             return
         for index, entry in enumerate(defaults.items):
             yield from self.entry(entry, file, (), join_path("defaults", index))
@@ -107,7 +109,14 @@ class _Composition:
             if tree is not None:
                 yield _mounted(tree, mount)
         else:
-            self.findings.at(entry, "bad-defaults", "this names no file", path, allowed=_FORMS)
+            self.refuse(entry, "this names no file", path)
+
+    def refuse(self, node: Node, message: str, path: str) -> None:
+        """Report what names no file: nobody knows what the file would have said."""
+        text = node.value if isinstance(node, ScalarNode) and isinstance(node.value, str) else None
+        fix = f"defaults: [{text}]" if text and path == "defaults" else None
+        self.findings.at(node, "bad-defaults", message, path, allowed=_FORMS, fix=fix)
+        self.findings.is_incomplete = True
 
 
 _FORMS = "entries 'file.yaml' or 'name: file.yaml', relative to this file"

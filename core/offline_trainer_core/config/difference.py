@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from offline_trainer_core.config.paths import join_path
-from offline_trainer_core.config.secrets import MASK, is_secret_key, masked_node
-from offline_trainer_core.config.tree import Config, MappingNode, Node, ScalarNode, SequenceNode, to_plain
+from offline_trainer_core.config.resolved import Config
+from offline_trainer_core.config.secret_names import MASK, is_secret_key
+from offline_trainer_core.config.secrets import masked_node
+from offline_trainer_core.config.tree import MappingNode, Node, ScalarNode, SequenceNode, to_plain
 from offline_trainer_core.errors import Location
 
 __all__ = ["Change", "Side", "difference"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
+from offline_trainer_core.config.resolved import Config
 from offline_trainer_core.config.secrets import masked
-from offline_trainer_core.config.tree import Config
 
 __all__ = ["config_digest"]
 

@@ -1,19 +1,19 @@
-"""Collects what is wrong in one layer of a configuration, so that all of it is reported at once."""
+"""Collects what is wrong in a configuration while it is resolved, so that all of it is reported at once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from offline_trainer_core.config.chain import inclusions
+from offline_trainer_core.config.conceal import line_at
 from offline_trainer_core.config.tree import Node, width_of
 from offline_trainer_core.errors import ConfigError, Location, Problem
 
-__all__ = ["Findings"]
+__all__ = ["Findings", "in_text_order"]
 
 _MOST = 100
-_LONGEST_LINE = 400
-"""Longer lines are not shown under a problem: nobody can read them on a screen."""
 
 
 class Findings:
@@ -21,8 +21,11 @@ class Findings:
 
     def __init__(self) -> None:
         self.sources: dict[str, str] = {}
+        self.included: dict[str, Location] = {}
+        """Where each file was named that another one includes."""
         self.problems: list[Problem] = []
-        self._lines: dict[str, list[str]] = {}
+        self.is_incomplete = False
+        """Whether a file could not be read: what seems to be absent may be in it, and is not reported."""
         self._context: tuple[str, ...] = ()
 
     @contextmanager
@@ -38,8 +41,8 @@ class Findings:
     def add(self, code: str, message: str, path: str = "", *, location: Location | None = None, **rest: Any) -> None:
         """Record a problem at `location`; `rest` are the other fields of `Problem`."""
         if len(self.problems) < _MOST:
-            notes = (*rest.pop("notes", ()), *self._context)
-            line = self._line(location)
+            notes = (*rest.pop("notes", ()), *self._context, *inclusions(location, self.included))
+            line = line_at(self.sources, location)
             self.problems.append(Problem(code, message, path, location=location, source_line=line, notes=notes, **rest))
         elif len(self.problems) == _MOST:
             message = f"there are more than {_MOST} problems; the others are shown when these are mended"
@@ -54,11 +57,23 @@ class Findings:
         if self.problems:
             raise ConfigError(self.problems)
 
-    def _line(self, location: Location | None) -> str | None:
-        if location is None or location.file not in self.sources:
-            return None
-        if location.file not in self._lines:
-            self._lines[location.file] = self.sources[location.file].splitlines()
-        lines = self._lines[location.file]
-        line = lines[location.line - 1] if location.line <= len(lines) else ""
-        return line if len(line) <= _LONGEST_LINE else None
+
+def in_text_order(problems: Iterable[Problem], files: Sequence[str]) -> tuple[Problem, ...]:
+    """Return `problems` by file, line and column, each said once: `files` in their order, then others, then overrides.
+
+    What has no place comes last. A template that is used twice is wrong once.
+    """
+    said: dict[object, Problem] = {}
+    for problem in problems:
+        said.setdefault((problem.code, problem.message, problem.location or problem.config_path), problem)
+    order = {file: number for number, file in enumerate(files) if not file.startswith("<override ")}
+
+    def place(problem: Problem) -> tuple[int, int, str, int, int]:
+        if problem.location is None:
+            return len(order) + 2, 0, "", 0, 0
+        file, line, column = problem.location
+        if file.startswith("<override "):
+            return len(order) + 1, int(file[len("<override ") : -1]), "", line, column
+        return order.get(file, len(order)), 0, file, line, column
+
+    return tuple(sorted(said.values(), key=place))

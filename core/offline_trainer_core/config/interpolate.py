@@ -6,20 +6,24 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 
+from offline_trainer_core.config.chain import chain_of
 from offline_trainer_core.config.environment import read_environment, variable_of
 from offline_trainer_core.config.expressions import Expression, ExpressionError, read_expressions
 from offline_trainer_core.config.findings import Findings
 from offline_trainer_core.config.limits import MAX_CHARACTERS, MAX_DEPTH, Extent, excess
 from offline_trainer_core.config.paths import join_path, split_path
 from offline_trainer_core.config.plain import from_plain
-from offline_trainer_core.config.secrets import is_secret_key, is_secret_variable
+from offline_trainer_core.config.secret_names import is_secret_key, is_secret_variable
 from offline_trainer_core.config.tree import (
     MappingNode,
     Node,
     ScalarNode,
     SequenceNode,
     child_of,
+    has_unknown,
+    is_unknown,
     to_plain,
+    unknown,
     walk,
     width_of,
 )
@@ -48,8 +52,6 @@ class _Interpolation:
         self.extent = Extent()
         self.resolved: dict[int, Node] = {}
         """By the id of the unresolved node: an expression means the same wherever the node is shared."""
-        self.failed: set[int] = set()
-        """The ids of resolved nodes that are null because their expression failed, which has been reported."""
         self.open: dict[int, str] = {}
         """The nodes that are being resolved, outermost first, with their paths."""
         self.characters = 0
@@ -64,7 +66,7 @@ class _Interpolation:
             if len(self.open) > MAX_DEPTH + 1:
                 message = f"nested, or referring onwards, more than {MAX_DEPTH} levels deep"
                 self.findings.at(node, "too-deep", message, path)
-                known = ScalarNode(None, node.location)
+                known = unknown(node)
             else:
                 known = self.scalar(node, path) if isinstance(node, ScalarNode) else self.collection(node, path)
             del self.open[id(node)]
@@ -91,13 +93,18 @@ class _Interpolation:
         try:
             parts = read_expressions(str(node.value))
             values = [part if isinstance(part, str) else self.value(part, node, path) for part in parts]
+            if len(values) > 1 and any(has_unknown(value) for value in values if not isinstance(value, str)):
+                return unknown(node)
             return self.assembled(node, parts, values)
         except ExpressionError as error:
-            location, width = _place_in(node, error.start, error.width)
-            self.findings.add(error.code, error.message, path, location=location, width=width, **error.problem)
-            failed = replace(node, value=None)
-            self.failed.add(id(failed))
-            return failed
+            self.report(error, node, path)
+            return unknown(node)
+
+    def report(self, error: ExpressionError, node: ScalarNode, path: str) -> None:
+        location, width = _place_in(node, error.start, error.width)
+        # The chain of an expression is what led to it, not where it leads.
+        notes = tuple(chain_of(self.root, path))
+        self.findings.add(error.code, error.message, path, location=location, width=width, notes=notes, **error.problem)
 
     def assembled(self, node: ScalarNode, parts: list[str | Expression], values: list[Node | str]) -> Node:
         only = values[0]
@@ -133,7 +140,8 @@ class _Interpolation:
             return from_plain(read_environment(expression, self.env), like, self.findings, path)
         except ExpressionError as error:
             error.start, error.width = expression.start, len(expression.text)
-            raise
+            self.report(error, node, path)
+            return unknown(node)
 
     def referred(self, expression: Expression) -> Node:
         try:
@@ -146,8 +154,8 @@ class _Interpolation:
             if not is_resolved and isinstance(node, ScalarNode) and _has_expression(node):
                 node, is_resolved = self.followed(node, path), True
             child = child_of(node, key)
-            if child is None and id(node) in self.failed:
-                return node
+            if child is None and self.is_open(node):
+                return unknown(node)
             if child is None:
                 raise _unknown(self.root, node, path, key)
             node, path = child, join_path(path, key)
@@ -156,6 +164,11 @@ class _Interpolation:
         if isinstance(node, ScalarNode) and any(map(is_secret_key, keys)):
             node = replace(node, secret=True)
         return node
+
+    def is_open(self, node: Node) -> bool:
+        """Whether a problem that has been reported may be why something is absent in `node`."""
+        is_complete = not isinstance(node, MappingNode) or node.is_complete
+        return is_unknown(node) or not is_complete or self.findings.is_incomplete
 
     def followed(self, node: Node, path: str) -> Node:
         """Return the resolved `node` that an expression refers to."""

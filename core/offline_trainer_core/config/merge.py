@@ -13,7 +13,16 @@ from typing import NamedTuple
 from offline_trainer_core.config.findings import Findings
 from offline_trainer_core.config.paths import join_path
 from offline_trainer_core.config.rebuild import upon, with_collections
-from offline_trainer_core.config.tree import MappingNode, Node, Scalar, ScalarNode, SequenceNode
+from offline_trainer_core.config.tree import (
+    MappingNode,
+    Node,
+    Scalar,
+    ScalarNode,
+    SequenceNode,
+    has_unknown,
+    is_unknown,
+    unknown,
+)
 from offline_trainer_core.spelling import nearest
 
 __all__ = ["is_container", "merge", "settle"]
@@ -31,6 +40,8 @@ def merge(base: Node | None, over: Node, findings: Findings, path: str = "", *, 
         return over
     if base is None:
         return settle(over, path, findings, waits=waits)
+    if is_unknown(base):
+        return _onto_unknown(settle(over, path, findings, waits=waits), base)
     if is_container(base) and isinstance(over, MappingNode):
         return _merge_onto_waiting(base, over, findings, path)
     if is_container(over):
@@ -66,8 +77,20 @@ def _merge_mappings(base: MappingNode, over: MappingNode, findings: Findings, pa
             items[key] = node
         else:
             items[key] = merge(below, node, findings, join_path(path, key), waits=waits)
-    merged = replace(over, items=items, key_locations={**base.key_locations, **over.key_locations})
+    places = {**base.key_locations, **over.key_locations}
+    is_complete = base.is_complete and over.is_complete
+    merged = replace(over, items=items, key_locations=places, is_complete=is_complete)
     return upon(merged, base)
+
+
+def _onto_unknown(over: Node, base: Node) -> Node:
+    """Return `over` where a problem leaves open what stood below it."""
+    is_merged = isinstance(over, SequenceNode) and over.directive.startswith("merge ")
+    if isinstance(over, MappingNode) and over.directive != "merge replace":
+        over = replace(over, is_complete=False)
+    elif is_merged and over.directive != "merge replace":
+        return upon(unknown(over), base)
+    return upon(over, base)
 
 
 def _merge_onto_waiting(base: Node, over: MappingNode, findings: Findings, path: str) -> Node:
@@ -90,7 +113,7 @@ def _carry_out(node: Node, base: Node | None, findings: Findings, path: str) -> 
     """Return what the merge container `node` makes of `base`."""
     container = _read_container(node, findings, path)
     if container is None:
-        return node if base is None else base
+        return unknown(node) if base is None else upon(unknown(node), base)
     value = container.value
     if container.mode != "keyed" or is_container(value):  # keyed items settle as they meet the items that they match
         value = settle(value, path, findings)
@@ -98,8 +121,9 @@ def _carry_out(node: Node, base: Node | None, findings: Findings, path: str) -> 
     if container.mode == "replace":
         return upon(replace(value, directive=directive), base)
     if not isinstance(value, SequenceNode):
-        findings.at(value, "bad-merge", f"'{container.mode}' needs a list as its '_value_'", path)
-        return value
+        if not is_unknown(value):
+            findings.at(value, "bad-merge", f"'{container.mode}' needs a list as its '_value_'", path)
+        return unknown(value)
     if base is not None and not isinstance(base, SequenceNode):
         note = f"there is {_noun(base)} at {base.location or 'that place'}"
         message = f"'{container.mode}' needs a list to merge with"
@@ -117,8 +141,11 @@ def _read_container(node: Node, findings: Findings, path: str) -> _Container | N
     """Return the parts of a merge container, or None after reporting everything that is wrong with it."""
     assert isinstance(node, MappingNode)
     before = len(findings.problems)
+    meant = set()
     for key in node.items:
         if key not in _KEYS:
+            near = nearest(key, (name for name in _KEYS if name not in node.items))
+            meant.add(near)
             message = f"'{key}' cannot stand in a merge container"
             at = node.key_locations.get(key)
             findings.add(
@@ -127,23 +154,23 @@ def _read_container(node: Node, findings: Findings, path: str) -> _Container | N
                 path,
                 location=at,
                 width=len(key),
-                suggestion=nearest(key, _KEYS),
+                suggestion=near,
                 allowed=", ".join(_KEYS),
             )
     mode = _text(node, "_merge_")
-    if mode not in _MODES:
+    if mode not in _MODES and not is_unknown(node.items["_merge_"]):
         suggestion = nearest(mode, _MODES) if mode else None
         message = "this is no way to merge"
         findings.at(node.items["_merge_"], "bad-merge", message, path, suggestion=suggestion, allowed=", ".join(_MODES))
-    if "_value_" not in node.items:
+    if "_value_" not in node.items and "_value_" not in meant:
         findings.at(node, "bad-merge", "a merge container needs a '_value_'", path)
     field = _text(node, "key")
-    if mode == "keyed" and not field:
+    if mode == "keyed" and not field and "key" not in meant:
         message = "'keyed' needs 'key': the field by which items are matched"
         findings.at(node, "bad-merge", message, path, fix="add 'key: name'")
     elif mode in _MODES and mode != "keyed" and "key" in node.items:
         findings.at(node.items["key"], "bad-merge", f"'key' goes with 'keyed' only, not with '{mode}'", path)
-    if len(findings.problems) > before:
+    if len(findings.problems) > before or mode not in _MODES:
         return None
     return _Container(mode, node.items["_value_"], field)
 
@@ -169,7 +196,10 @@ def _by_field(items: tuple[Node, ...], field: str, findings: Findings, path: str
         place = join_path(path, index)
         key = item.get(field) if isinstance(item, MappingNode) else None
         if not isinstance(key, ScalarNode):
-            findings.at(item, "bad-merge", f"'keyed' needs items with the field '{field}', and this has none", place)
+            if not has_unknown(item):
+                message = f"'keyed' needs items with the field '{field}', and this has none"
+                findings.at(item, "bad-merge", message, place)
+            found[type(item), id(item)] = item
             continue
         value = (type(key.value), key.value)
         if value in found:

@@ -6,17 +6,19 @@ and otherwise sets. Adding to a missing section that is a list, such as `+import
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from offline_trainer_core.config.findings import Findings
 from offline_trainer_core.config.merge import is_container, merge, settle
 from offline_trainer_core.config.parse import parse_text
-from offline_trainer_core.config.paths import join_path, scan_path
+from offline_trainer_core.config.paths import join_path, scan_path, split_path
 from offline_trainer_core.config.read import is_clean
 from offline_trainer_core.config.rebuild import upon
-from offline_trainer_core.config.tree import MappingNode, Node, ScalarNode, SequenceNode, child_of, walk
-from offline_trainer_core.errors import Location
+from offline_trainer_core.config.secret_names import without_secrets
+from offline_trainer_core.config.tree import MappingNode, Node, ScalarNode, SequenceNode, child_of, is_unknown, walk
+from offline_trainer_core.errors import UNKNOWN, Location
 from offline_trainer_core.spelling import listing, nearest
 
 __all__ = ["apply_overrides"]
@@ -35,6 +37,8 @@ class _Override:
     keys: _Keys
     value: Node | None
     """What is assigned; None for a deletion."""
+    is_refused: bool = False
+    """Whether it is wrong in itself, which has been reported: then its value is not known."""
 
     @property
     def location(self) -> Location:
@@ -64,18 +68,31 @@ def _read(text: str, file: str, findings: Findings) -> _Override | None:
     keys, end = scan_path(text[len(sign) :])
     end += len(sign)
     if not keys or text[end : end + 1] != ("" if sign == "~" else "="):
-        place = Location(file, 1, end + 1)
-        allowed = "path=value, +path=value, ~path; paths look like a.b[0].c"
-        findings.add("bad-override", f"'{text}' is not an override", location=place, allowed=allowed)
-        return None
+        _report_form(text, file, end, sign, findings)
+        return _refused(text, file, sign, keys) if keys else None
     if sign == "~":
         return _Override(text, file, sign, keys, None)
     before = len(findings.problems)
     value = parse_text(text[end + 1 :], file, findings, directive="override", column=end + 1)
     if len(findings.problems) > before:
-        return None
+        return _refused(text, file, sign, keys)
     nothing = ScalarNode(None, Location(file, 1, end + 2), 1, "override")
     return _Override(text, file, sign, keys, value or nothing)
+
+
+def _report_form(text: str, file: str, end: int, sign: str, findings: Findings) -> None:
+    shown, fix = without_secrets(text), None
+    if sign == "~" and text[end : end + 1] == "=":
+        fix = f"'{shown[:end]}': what is deleted has no value"
+    elif text[end : end + 1] == ":" and sign != "~":
+        fix = f"'{shown[:end]}={shown[end + 1 :].lstrip()}'"
+    allowed = "path=value, +path=value, ~path; paths look like a.b[0].c"
+    place = Location(file, 1, end + 1)
+    findings.add("bad-override", f"'{shown}' is not an override", location=place, allowed=allowed, fix=fix)
+
+
+def _refused(text: str, file: str, sign: str, keys: _Keys) -> _Override:
+    return _Override(text, file, sign, keys, ScalarNode(UNKNOWN, Location(file, 1, 1), 1, "override"), True)
 
 
 def _can_apply(root: MappingNode, override: _Override, findings: Findings) -> bool:
@@ -84,9 +101,11 @@ def _can_apply(root: MappingNode, override: _Override, findings: Findings) -> bo
     for depth, key in enumerate(override.keys):
         child = child_of(node, key)
         if child is None:
-            if override.sign == "+" and _can_create(node, override.keys[depth:]):
+            if (override.sign == "+" or override.is_refused) and _can_create(node, override.keys[depth:]):
                 return True
-            _report_unknown(root, node, override, depth, findings)
+            is_open = is_unknown(node) or (isinstance(node, MappingNode) and not node.is_complete)
+            if not (override.is_refused or is_open or findings.is_incomplete):
+                _report_unknown(root, node, override, depth, findings)
             return False
         node = child
     return True
@@ -150,7 +169,6 @@ def _report_unknown(root: MappingNode, node: Node, override: _Override, depth: i
         allowed = f"the indices 0 to {count - 1}" if count else "nothing: the list is empty"
     else:
         allowed = f"nothing below '{parent}': it is a single value"
-    can_add = override.sign == "" and _can_create(node, override.keys[depth:])
     findings.add(
         "unknown-path",
         f"there is no '{missing}' to {'delete' if override.sign == '~' else 'override'}",
@@ -159,8 +177,20 @@ def _report_unknown(root: MappingNode, node: Node, override: _Override, depth: i
         width=len(_joined(override.keys)),
         suggestion=suggestion,
         allowed=allowed,
-        fix=f"'+{override.text}' adds it" if can_add else None,
+        fix=_fix(node, override, depth, suggestion),
     )
+
+
+def _fix(node: Node, override: _Override, depth: int, suggestion: str | None) -> str | None:
+    """Return the override as it should be typed."""
+    value = without_secrets(override.text)[len(override.sign) + len(_joined(override.keys)) :]
+    if suggestion:
+        rest = _joined(override.keys[depth + 1 :]) if split_path(suggestion)[-1] != override.keys[-1] else ""
+        below = rest if not rest or rest.startswith("[") else f".{rest}"
+        return shlex.quote(f"{override.sign}{suggestion}{below}{value}")
+    if override.sign == "" and _can_create(node, override.keys[depth:]):
+        return f"{shlex.quote('+' + without_secrets(override.text))} adds it"
+    return None
 
 
 def _elsewhere(root: MappingNode, leaf: str | int) -> str | None:

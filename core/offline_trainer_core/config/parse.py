@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import yaml
@@ -11,7 +12,7 @@ from offline_trainer_core.config.limits import MAX_DEPTH, MAX_SCALAR, Extent, ex
 from offline_trainer_core.config.scalars import plain_value
 from offline_trainer_core.config.syntax import PLAIN, TEXT, TooDeepError, compose_text
 from offline_trainer_core.config.tree import MappingNode, Node, Scalar, ScalarNode, SequenceNode
-from offline_trainer_core.errors import Location
+from offline_trainer_core.errors import UNKNOWN, Location
 
 __all__ = ["parse_text"]
 
@@ -121,18 +122,21 @@ class _Reading:
     def mapping(self, node: Any, location: Location, depth: int) -> MappingNode:
         items: dict[str, Node] = {}
         key_locations: dict[str, Location] = {}
+        is_complete = True
         for key_node, value_node in node.value:
             key, value = self.key(key_node), self.node(value_node, depth + 1)
             if key is None:
+                is_complete = False
                 continue
             place = self.place(key_node.start_mark)
             if key in items:
                 note = f"first set at {key_locations[key]}"
                 message = f"'{key}' is set twice in one mapping"
                 self.findings.add("duplicate-key", message, location=place, width=_width(key_node), notes=(note,))
+                items[key] = _either(items[key], value)
             else:
                 items[key], key_locations[key] = value, place
-        return MappingNode(items, location, key_locations, self.directive)
+        return MappingNode(items, location, key_locations, self.directive, None, is_complete)
 
     def key(self, node: Any) -> str | None:
         """Return the key that `node` spells, or None after reporting why it is none."""
@@ -143,6 +147,8 @@ class _Reading:
         if node.tag == PLAIN and value == "<<":
             fix = "share values with 'templates:' and '_template_', or files with 'defaults:'"
             self.report("merge-key", "merge keys ('<<') are not part of this language", node, fix=fix)
+            return None
+        if value is UNKNOWN:
             return None
         if not isinstance(value, str):
             quoted = f'quote it: "{node.value}"' if node.value else None
@@ -159,6 +165,7 @@ class _Reading:
             value = self.tagged(node)
         if len(text) > MAX_SCALAR:
             self.report("too-large", f"a value of {len(text)} characters; at most {MAX_SCALAR} are read", node)
+            value = UNKNOWN
         return ScalarNode(value, self.place(node.start_mark), _width(node), self.directive)
 
     def plain(self, node: Any) -> Scalar:
@@ -166,15 +173,16 @@ class _Reading:
             return plain_value(node.value)
         except ValueError as error:
             self.report("too-large", str(error), node)
-            return 0
+            return UNKNOWN
 
     def tagged(self, node: Any) -> Scalar:
         if node.tag not in _TAG_TYPES:
             self.report_tag(node)
-            return str(node.value)
+            return UNKNOWN
         value = self.plain(node)
         if type(value) not in _TAG_TYPES[node.tag]:
             self.report("bad-tag", f"'{node.value}' is not what its tag {_short(node.tag)} says", node)
+            return UNKNOWN
         return float(value) if node.tag.endswith(":float") and isinstance(value, int) else value
 
     def report_tag(self, node: Any) -> None:
@@ -187,6 +195,14 @@ class _Reading:
     def place(self, mark: Any) -> Location:
         line = mark.line
         return Location(self.file, line + 1, mark.column + 1 + (0 if line else self.column))
+
+
+def _either(first: Node, second: Node) -> Node:
+    """Return what stands under a key that is set twice: the first, with what only the second has."""
+    if isinstance(first, MappingNode) and isinstance(second, MappingNode):
+        places = {**second.key_locations, **first.key_locations}
+        return replace(first, items={**second.items, **first.items}, key_locations=places, is_complete=False)
+    return first
 
 
 def _width(node: Any) -> int:

@@ -10,6 +10,7 @@ from offline_trainer_core.config.findings import Findings
 from offline_trainer_core.config.limits import MAX_DEPTH, MAX_DIGITS
 from offline_trainer_core.config.paths import join_path
 from offline_trainer_core.config.tree import MappingNode, Node, Scalar, ScalarNode, SequenceNode
+from offline_trainer_core.errors import UNKNOWN
 
 __all__ = ["from_plain"]
 
@@ -19,7 +20,7 @@ _LARGEST_INTEGER = 10**MAX_DIGITS
 def from_plain(value: Any, like: ScalarNode, findings: Findings, path: str = "", depth: int = 0) -> Node:
     """Return `value` as nodes with the location, directive and secrecy of `like`.
 
-    What cannot stand in a configuration is reported and becomes null.
+    What cannot stand in a configuration is reported and becomes `UNKNOWN`.
     """
     if value is None or isinstance(value, (str, int, float)):
         return replace(like, value=_scalar(value, like, findings, path))
@@ -31,7 +32,8 @@ def from_plain(value: Any, like: ScalarNode, findings: Findings, path: str = "",
             for key, item in value.items()
             if _is_key(key, like, findings, path)
         }
-        return MappingNode(items, like.location, {}, like.directive, like.replaced)
+        is_complete = len(items) == len(value)
+        return MappingNode(items, like.location, {}, like.directive, like.replaced, is_complete)
     elif isinstance(value, (list, tuple)):
         elements = [from_plain(item, like, findings, join_path(path, i), depth + 1) for i, item in enumerate(value)]
         return SequenceNode(tuple(elements), like.location, like.directive, like.replaced)
@@ -39,7 +41,7 @@ def from_plain(value: Any, like: ScalarNode, findings: Findings, path: str = "",
         allowed = "dicts with string keys, lists, strings, numbers, booleans, None"
         message = f"a {type(value).__name__} cannot stand in a configuration"
         findings.at(like, "bad-value", message, path, allowed=allowed)
-    return replace(like, value=None)
+    return replace(like, value=UNKNOWN)
 
 
 def _scalar(value: str | float | None, like: ScalarNode, findings: Findings, path: str) -> Scalar:
@@ -51,7 +53,7 @@ def _scalar(value: str | float | None, like: ScalarNode, findings: Findings, pat
     if isinstance(value, int):
         if abs(value) >= _LARGEST_INTEGER:
             findings.at(like, "too-large", f"an integer may have at most {MAX_DIGITS} digits", path)
-            return None
+            return UNKNOWN
         return int(value)
     return float(value)
 

@@ -2,35 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
-from offline_trainer_core.config.tree import Config, MappingNode, Node, ScalarNode, SequenceNode
+from offline_trainer_core.config.resolved import Config
+from offline_trainer_core.config.secret_names import MASK, is_secret_key
+from offline_trainer_core.config.tree import MappingNode, Node, ScalarNode, SequenceNode
 
-__all__ = ["MASK", "is_secret_key", "is_secret_variable", "masked", "masked_node", "redacted"]
-
-MASK = "***"
-# Keys are matched narrowly: `pad_token` and `max_tokens` are no secrets. Variables widely: nobody exports a pad token.
-_KEY = re.compile(
-    r"(.*[_-])?(api_?key|access_?key|secret_?key|private_?key|secret|password|passwd|passphrase|credentials?)"
-    r"|((.*[_-])?(auth|access|api|bearer|refresh|hf|wandb)[_-])?token",
-    re.IGNORECASE,
-)
-_VARIABLE = re.compile(
-    r"(^|_)(TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|PWD|CREDENTIALS?|KEY|APIKEY)(_|$)",
-    re.IGNORECASE,
-)
-
-
-def is_secret_key(key: str | int) -> bool:
-    """Return whether a value under `key` should not be shown."""
-    return isinstance(key, str) and _KEY.fullmatch(key) is not None
-
-
-def is_secret_variable(name: str) -> bool:
-    """Return whether the value of the environment variable `name` should not be shown."""
-    return name != "PWD" and _VARIABLE.search(name) is not None
+__all__ = ["masked", "masked_node", "redacted"]
 
 
 def masked(config: Config) -> Any:

@@ -9,7 +9,7 @@ from offline_trainer_core.config.limits import MAX_DEPTH, Extent, excess
 from offline_trainer_core.config.merge import merge
 from offline_trainer_core.config.paths import join_path
 from offline_trainer_core.config.rebuild import with_collections
-from offline_trainer_core.config.tree import MappingNode, Node, ScalarNode, SequenceNode
+from offline_trainer_core.config.tree import MappingNode, Node, ScalarNode, SequenceNode, is_unknown
 from offline_trainer_core.spelling import listing, nearest
 
 __all__ = ["expand_templates"]
@@ -18,21 +18,22 @@ __all__ = ["expand_templates"]
 def expand_templates(root: MappingNode, findings: Findings) -> MappingNode:
     """Return `root` without `templates`, with every `_template_` carried out; problems go to `findings`."""
     section = root.get("templates")
-    templates: dict[str, Node] = {}
-    if isinstance(section, MappingNode):
-        templates = dict(section.items)
-    elif section is not None:
-        findings.at(section, "bad-template", "'templates' is a mapping from names to mappings", "templates")
+    if section is not None and not isinstance(section, MappingNode):
+        if not is_unknown(section):
+            findings.at(section, "bad-template", "'templates' is a mapping from names to mappings", "templates")
+        section = MappingNode({}, is_complete=False)
+    section = section or MappingNode({})
     rest = {key: node for key, node in root.items.items() if key != "templates"}
-    kept = root if section is None else replace(root, items=rest)
-    expanded = _Expansion(templates, findings).node(kept, "")
+    kept = replace(root, items=rest) if "templates" in root.items else root
+    expanded = _Expansion(section, findings).node(kept, "")
     return expanded if isinstance(expanded, MappingNode) else kept
 
 
 class _Expansion:
-    def __init__(self, templates: dict[str, Node], findings: Findings) -> None:
-        self.templates = templates
+    def __init__(self, section: MappingNode, findings: Findings) -> None:
+        self.templates = section.items
         self.findings = findings
+        self.knows_all = section.is_complete and not findings.is_incomplete
         self.extent = Extent()
         self.expanded: dict[str, Node | None] = {}
         self.open: list[str] = []
@@ -56,18 +57,20 @@ class _Expansion:
         own = replace(node, items={key: child for key, child in node.items.items() if key != "_template_"})
         template = self.template(node.items["_template_"], path)
         if template is None:
-            return own
+            return replace(own, is_complete=False)
         merged = merge(template, own, self.findings, path)
         size, height = self.extent.of(merged)
         if problem := excess(size, height):
             self.findings.at(node, *problem, path)
-            return own
+            return replace(own, is_complete=False)
         return merged
 
     def template(self, reference: Node, path: str) -> Node | None:
         """Return the expanded template that `reference` names, or None after reporting why there is none."""
         place = join_path(path, "_template_")
         name = reference.value if isinstance(reference, ScalarNode) else None
+        if is_unknown(reference) or (name not in self.templates and not self.knows_all):
+            return None  # why has been reported
         if not isinstance(name, str) or "${" in name:
             message = "'_template_' is the name of a template; templates come before interpolation"
             self.findings.at(reference, "bad-template", message, place, allowed=listing(self.templates))

@@ -1,4 +1,4 @@
-"""The resolved configuration: a frozen tree whose nodes know where they come from."""
+"""The nodes of a configuration: a frozen tree in which each value knows where it comes from."""
 
 from __future__ import annotations
 
@@ -7,25 +7,27 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from offline_trainer_core.config.paths import join_path, parent_path, split_path
-from offline_trainer_core.errors import Location, Problem
+from offline_trainer_core.config.paths import join_path
+from offline_trainer_core.errors import UNKNOWN, Location, Unknown
 
 __all__ = [
     "Assignment",
-    "Config",
     "MappingNode",
     "Node",
     "Scalar",
     "ScalarNode",
     "SequenceNode",
     "child_of",
-    "line_at",
+    "frozen",
+    "has_unknown",
+    "is_unknown",
     "to_plain",
+    "unknown",
     "walk",
     "width_of",
 ]
 
-Scalar: TypeAlias = str | int | float | bool | None
+Scalar: TypeAlias = str | int | float | bool | Unknown | None
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class Assignment:
     location: Location | None
     directive: str = "file"
     """`file`, `override`, `template <name>`, `interpolation <expression>`, `merge <mode>`, or `mapping` from Python."""
+    secret: bool = False
+    """Whether the value came out of a secret environment variable or setting, and must not be shown."""
 
 
 class _Assigned:
@@ -57,7 +61,8 @@ class _Assigned:
         assignments = []
         node: Any = self
         while node is not None:
-            assignments.append(Assignment(to_plain(node), node.location, node.directive))
+            secret = isinstance(node, ScalarNode) and node.secret
+            assignments.append(Assignment(to_plain(node), node.location, node.directive, secret))
             node = node.replaced
         return tuple(assignments)
 
@@ -98,14 +103,17 @@ class MappingNode(_Assigned):
     """Where each key stands."""
     directive: str = "file"
     replaced: Node | None = None
+    is_complete: bool = True
+    """Whether all its keys are known; a reported problem, such as a template that does not exist, may hide some."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "items", _frozen(self.items))
-        object.__setattr__(self, "key_locations", _frozen(self.key_locations))
+        object.__setattr__(self, "items", frozen(self.items))
+        object.__setattr__(self, "key_locations", frozen(self.key_locations))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        key_locations = dict(self.key_locations)
-        return MappingNode, (dict(self.items), self.location, key_locations, self.directive, self.replaced)
+        places = dict(self.key_locations)
+        rest = (self.directive, self.replaced, self.is_complete)
+        return MappingNode, (dict(self.items), self.location, places, *rest)
 
     def get(self, key: str) -> Node | None:
         """Return the node under `key`, or None."""
@@ -119,87 +127,6 @@ class MappingNode(_Assigned):
 
 
 Node: TypeAlias = ScalarNode | SequenceNode | MappingNode
-
-
-@dataclass(frozen=True)
-class Config:
-    """A resolved configuration."""
-
-    root: MappingNode
-    sources: Mapping[str, str] = field(default_factory=dict)
-    """The text of every file and override that took part, by its name as shown in locations."""
-    overrides: tuple[str, ...] = ()
-    warnings: tuple[Problem, ...] = ()
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "sources", _frozen(self.sources))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Config, (self.root, dict(self.sources), self.overrides, self.warnings)
-
-    @property
-    def files(self) -> Mapping[str, str]:
-        """The text of every file, without the overrides."""
-        return {name: text for name, text in self.sources.items() if not name.startswith("<override ")}
-
-    def find(self, path: str) -> Node | None:
-        """Return the node at a dotted path such as `callbacks[0].monitor`, or None.
-
-        Raises `UsageError` where `path` is not a path.
-        """
-        node: Node | None = self.root
-        for key in split_path(path):
-            node = child_of(node, key) if node is not None else None
-        return node
-
-    def plain(self, path: str = "") -> Any:
-        """Return the value at `path` as plain dicts, lists and scalars (fresh copies); None where there is none."""
-        node = self.find(path)
-        return None if node is None else to_plain(node)
-
-    def walk(self, path: str = "") -> Iterator[tuple[str, Node]]:
-        """Yield every node at or below `path` with its dotted path, parents first."""
-        node = self.find(path)
-        if node is not None:
-            yield from walk(node, path)
-
-    def problem(self, code: str, message: str, path: str, *, at_key: bool = False, **rest: Any) -> Problem:
-        """Return a `Problem` at `path`: at its value, or at its key, with the chain that led to the value as notes."""
-        location, width = self._place(path, at_key)
-        notes = (*rest.pop("notes", ()), *self._chain(path))
-        line = line_at(self.sources, location)
-        return Problem(code, message, path, location=location, source_line=line, width=width, notes=notes, **rest)
-
-    def source_line(self, location: Location | None) -> str | None:
-        """Return the text of the line at `location`, where it is known."""
-        return line_at(self.sources, location)
-
-    def _place(self, path: str, at_key: bool) -> tuple[Location | None, int]:
-        if at_key and path:
-            parent, key = self.find(parent_path(path)), split_path(path)[-1]
-            if isinstance(parent, MappingNode) and isinstance(key, str) and key in parent.key_locations:
-                return parent.key_locations[key], len(key)
-        node = self.find(path)
-        while node is None:
-            path = parent_path(path)
-            node = self.find(path)
-        return node.location, width_of(node)
-
-    def _chain(self, path: str) -> Iterator[str]:
-        """Yield how the scalar at `path` came to its value, where the text at its location does not say it."""
-        node = self.find(path)
-        if not isinstance(node, ScalarNode):
-            return
-        if node.directive.startswith("interpolation "):
-            expression = node.directive.removeprefix("interpolation ")
-            origin = None if ":" in expression else self.find(expression[2:-1].strip())
-            place = f", set at {origin.location}" if origin is not None and origin.location else ""
-            yield f"from {expression}{place}"
-        elif node.directive.startswith("template "):
-            yield f"from {node.directive}"
-        for older in node.history[1:]:
-            if older.value != node.value and older.location != node.location:
-                yield f"overrides {'***' if node.secret else older.value!r} from {older.location or 'the mapping'}"
 
 
 def child_of(node: Node, key: str | int) -> Node | None:
@@ -231,12 +158,19 @@ def walk(node: Node, path: str = "") -> Iterator[tuple[str, Node]]:
             yield from walk(item, join_path(path, index))
 
 
-def line_at(sources: Mapping[str, str], location: Location | None) -> str | None:
-    """Return the text of the line at `location`, where it is known."""
-    if location is None or location.file not in sources:
-        return None
-    lines = sources[location.file].splitlines()
-    return lines[location.line - 1] if 0 < location.line <= len(lines) else None
+def unknown(node: Node) -> ScalarNode:
+    """Return what stands in the place of `node` after a problem that leaves its value open."""
+    return ScalarNode(UNKNOWN, node.location, width_of(node), node.directive, node)
+
+
+def is_unknown(node: Node | None) -> bool:
+    """Return whether a reported problem leaves the value of `node` open."""
+    return isinstance(node, ScalarNode) and node.value is UNKNOWN
+
+
+def has_unknown(node: Node) -> bool:
+    """Return whether a value, or a key, at or below `node` is not known."""
+    return any(is_unknown(n) or (isinstance(n, MappingNode) and not n.is_complete) for _, n in walk(node))
 
 
 def width_of(node: Node) -> int:
@@ -244,5 +178,6 @@ def width_of(node: Node) -> int:
     return node.width if isinstance(node, ScalarNode) else 1
 
 
-def _frozen(mapping: Mapping[str, Any]) -> Mapping[str, Any]:
+def frozen(mapping: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a view of `mapping` through which it cannot be changed."""
     return mapping if isinstance(mapping, MappingProxyType) else MappingProxyType(mapping)

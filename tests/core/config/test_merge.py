@@ -142,7 +142,7 @@ def test_appending_to_what_is_no_list_names_both_places(problems):
 
 
 def test_everything_wrong_with_a_container_is_reported_at_once(problems):
-    assert len(problems("l: {_merge_: x, vlaue: 1}\nm: {_merge_: keyed, _value_: []}")) == 4
+    assert len(problems("l: {_merge_: x, vlaue: 1}\nm: {_merge_: keyed, _value_: []}")) == 3
 
 
 def test_a_merged_value_remembers_what_it_replaced(resolve):

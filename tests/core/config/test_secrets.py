@@ -3,7 +3,7 @@
 import pytest
 
 from offline_trainer_core.config import config_digest, masked, redacted
-from offline_trainer_core.config.secrets import is_secret_key, is_secret_variable
+from offline_trainer_core.config.secret_names import is_secret_key, is_secret_variable
 
 
 @pytest.mark.parametrize(

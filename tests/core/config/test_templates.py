@@ -50,7 +50,8 @@ def test_a_value_from_a_template_says_so(resolve):
     config = resolve("templates: {t: {x: 1, y: 1}}\nm: {_template_: t, x: 2}")
     assert [(h.value, h.directive) for h in config.find("m.x").history] == [(2, "file"), (1, "template t")]
     assert config.find("m.y").history[0].directive == "template t"
-    assert "from template t" in config.problem("any", "any", "m.y").notes
+    (note,) = config.problem("any", "any", "m.y").notes
+    assert note == f"from template t, used at {config.find('m').key_locations['_template_']}"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,68 @@
+"""Which names stand for secrets, and text without what it assigns to them."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["MASK", "is_secret_key", "is_secret_path", "is_secret_variable", "without_secrets"]
+
+MASK = "***"
+# Keys are matched narrowly: `pad_token` and `max_tokens` are no secrets. Variables widely: nobody exports a pad token.
+_KEY = re.compile(
+    r"(?:.*[_-])?(?:api_?key|access_?key|secret_?key|private_?key|secret|password|passwd|passphrase|credentials?)"
+    r"|(?:(?:.*[_-])?(?:auth|access|api|bearer|refresh|hf|wandb)[_-])?token",
+    re.IGNORECASE,
+)
+_VARIABLE = re.compile(
+    r"(^|_)(TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|PWD|CREDENTIALS?|KEY|APIKEY)(_|$)",
+    re.IGNORECASE,
+)
+_ASSIGNMENT = re.compile(r"""(?<![\w-])(["']?)([\w-]+)\1\s*(?:=|:(?=\s))\s*""")
+_DEFAULT = re.compile(r"\$\{env:(?:\w+:)?(\w+),([^}]+)\}")
+_QUOTED = re.compile(r""""(?:[^"\\]|\\.)*"|'(?:[^']|'')*'""")
+_SHOWN = re.compile(r"""["']?\$\{|(?:null|~|true|false)?\s*(?:$|[,}\]#])""", re.IGNORECASE)
+"""What may be shown under a secret key: an expression, and what is no secret."""
+
+
+def is_secret_key(key: str | int) -> bool:
+    """Return whether a value under `key` should not be shown."""
+    return isinstance(key, str) and _KEY.fullmatch(key) is not None
+
+
+def is_secret_path(keys: tuple[str | int, ...]) -> bool:
+    """Return whether a value at the end of `keys` should not be shown."""
+    return any(map(is_secret_key, keys))
+
+
+def is_secret_variable(name: str) -> bool:
+    """Return whether the value of the environment variable `name` should not be shown."""
+    return name != "PWD" and _VARIABLE.search(name) is not None
+
+
+def without_secrets(text: str) -> str:
+    """Return a line of YAML, or an override, with asterisks for the values that it assigns to secret keys.
+
+    Nothing else moves: columns are as before.
+    """
+    for found in reversed(list(_ASSIGNMENT.finditer(text))):
+        if is_secret_key(found[2]) and not _SHOWN.match(text, found.end()):
+            end = _end_of_value(text, found.end())
+            text = _starred(text, found.end(), end)
+    for found in _DEFAULT.finditer(text):
+        if is_secret_variable(found[1]):
+            text = _starred(text, *found.span(2))
+    return text
+
+
+def _end_of_value(text: str, start: int) -> int:
+    if quoted := _QUOTED.match(text, start):
+        return quoted.end()
+    if text[start] in "[{":
+        return len(text)
+    is_flow = any(bracket in text[:start] for bracket in "[{")
+    ends = [text.find(mark, start) for mark in (",", "}", "]")] if is_flow else [text.find(" #", start)]
+    return min((end for end in ends if end >= 0), default=len(text))
+
+
+def _starred(text: str, start: int, end: int) -> str:
+    return text[:start] + "*" * (end - start) + text[end:]
