@@ -1,0 +1,69 @@
+"""What the language allows wherever a value may stand, as definitions: `${...}`, merge containers, templates, specs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+__all__ = [
+    "DEFERRED",
+    "IS_SPEC",
+    "SPECIAL",
+    "SPECS_OF_RUN",
+    "definitions_of_the_language",
+    "interpolated",
+    "one_of",
+    "reference",
+    "spec_of",
+]
+
+Schema = dict[str, Any]
+
+SPECS_OF_RUN = ("strategy", "launcher")
+"""The keys of `run` that take a component of the kind of their name."""
+DEFERRED = "deferred"
+"""The definition of a value that is settled when the configuration is resolved."""
+SPECIAL = "special"
+"""The definition that tells what is deferred, or becomes an object, from plain values."""
+IS_SPEC: Schema = {"anyOf": [{"required": [key]} for key in ("_type_", "_target_", "_template_")]}
+"""The schema of a mapping that becomes an object, or may by its template."""
+
+
+def reference(name: str) -> Schema:
+    """Return the schema that stands for the definition `name`."""
+    return {"$ref": f"#/definitions/{name}"}
+
+
+def spec_of(*kinds: str) -> str:
+    """Return the name of the definition of a spec of one of `kinds`, or of any where none is given."""
+    return ".".join(("spec", *sorted(kinds)))
+
+
+def interpolated() -> Schema:
+    """Return the schema of a string with `${...}` in it."""
+    return {"type": "string", "pattern": r"\$\{"}
+
+
+def one_of(names: Iterable[str]) -> Schema:
+    """Return the schema of these strings, as a pattern: editors would list an `enum` over every value that it tests."""
+    return {"pattern": f"^({'|'.join(map(re.escape, names))})$".replace(r"\-", "-")}
+
+
+def definitions_of_the_language() -> dict[str, Schema]:
+    """Return the definitions that stand on no installed package."""
+    container = {
+        "description": "A merge container: how its value meets the value of the file below.",
+        "properties": {
+            "_merge_": {"description": "How to merge.", "enum": ["replace", "append", "prepend", "keyed"]},
+            "_value_": {"description": "What is merged."},
+            "key": {"description": "The field by which `keyed` finds items.", "type": "string"},
+        },
+        "required": ["_merge_", "_value_"],
+        "additionalProperties": False,
+    }
+    return {
+        "container": container,
+        DEFERRED: {"if": {"type": "object"}, "then": reference("container"), "else": interpolated()},
+        SPECIAL: {"anyOf": [interpolated(), {"type": "object", "anyOf": [{"required": ["_merge_"]}, IS_SPEC]}]},
+    }
