@@ -49,7 +49,21 @@ if TYPE_CHECKING:
     )
     from offline_trainer_core.run import build_registry, check_config, run
     from offline_trainer_core.signature import validate_kwargs
-    from offline_trainer_core.types import ArgsKwargs, LossOutput, RunInfo, RunResult, SchedulerBundle, TrainState
+    from offline_trainer_core.types import (
+        ArgsKwargs,
+        ComponentOf,
+        Interval,
+        LossOutput,
+        NonNegativeFloat,
+        NonNegativeInt,
+        PositiveFloat,
+        PositiveInt,
+        RunInfo,
+        RunResult,
+        SchedulerBundle,
+        TrainState,
+        UnitInterval,
+    )
 
 __all__ = [
     "IO",
@@ -57,12 +71,14 @@ __all__ = [
     "ArgsKwargs",
     "CheckpointError",
     "ComponentError",
+    "ComponentOf",
     "Config",
     "ConfigError",
     "DataError",
     "DataModule",
     "DeviceError",
     "Evaluation",
+    "Interval",
     "Launcher",
     "Loader",
     "Location",
@@ -71,9 +87,13 @@ __all__ = [
     "LossOutput",
     "Metric",
     "NonFiniteError",
+    "NonNegativeFloat",
+    "NonNegativeInt",
     "OfflineTrainerError",
     "OptimizerFactory",
     "Policy",
+    "PositiveFloat",
+    "PositiveInt",
     "Problem",
     "Registry",
     "RunContext",
@@ -87,6 +107,7 @@ __all__ = [
     "Strategy",
     "TrainState",
     "Trainer",
+    "UnitInterval",
     "UsageError",
     "build_registry",
     "build_spec",
@@ -112,7 +133,8 @@ _ROOMS = {
     "SchedulerFactory Stateful Step Strategy Trainer",
     "run": "build_registry check_config run",
     "signature": "validate_kwargs",
-    "types": "ArgsKwargs LossOutput RunInfo RunResult SchedulerBundle TrainState",
+    "types": "ArgsKwargs ComponentOf Interval LossOutput NonNegativeFloat NonNegativeInt PositiveFloat PositiveInt "
+    "RunInfo RunResult SchedulerBundle TrainState UnitInterval",
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names.split()}
 

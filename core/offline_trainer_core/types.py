@@ -5,14 +5,60 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["ArgsKwargs", "LossOutput", "RunInfo", "RunResult", "SchedulerBundle", "Stage", "TrainState"]
+__all__ = [
+    "ArgsKwargs",
+    "ComponentOf",
+    "Interval",
+    "LossOutput",
+    "NonNegativeFloat",
+    "NonNegativeInt",
+    "PositiveFloat",
+    "PositiveInt",
+    "RunInfo",
+    "RunResult",
+    "SchedulerBundle",
+    "Stage",
+    "TrainState",
+    "UnitInterval",
+]
 
 Stage = Literal["train", "val", "test", "predict"]
+
+
+@dataclass(frozen=True)
+class ComponentOf:
+    """Marks a string as the name of an installed component, without its kind: `Annotated[str, ComponentOf("nn")]`.
+
+    `ot check` reports a name that nothing has, and the component takes part in the plan. `args` and `kwargs` are the
+    names of the parameters whose values are all that the named component is given (after the parameters or the
+    optimizer, for an optimizer or scheduler class): they are checked against its signature.
+    """
+
+    kind: str
+    args: str = ""
+    kwargs: str = ""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Bounds a number: `Annotated[float, Interval(gt=0)]`. Those of the package annotated-types are read as well."""
+
+    gt: float | None = None
+    ge: float | None = None
+    lt: float | None = None
+    le: float | None = None
+
+
+PositiveInt = Annotated[int, Interval(ge=1)]
+NonNegativeInt = Annotated[int, Interval(ge=0)]
+PositiveFloat = Annotated[float, Interval(gt=0)]
+NonNegativeFloat = Annotated[float, Interval(ge=0)]
+UnitInterval = Annotated[float, Interval(ge=0, le=1)]
 
 
 @dataclass(frozen=True)

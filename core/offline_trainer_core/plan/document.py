@@ -48,7 +48,9 @@ class Mention:
     ignored: tuple[str, ...] = ()
     """Keys of the mapping that are no arguments."""
     factory: Mention | None = None
-    """The optimizer or scheduler factory that passes its `args` and `kwargs` on to this class."""
+    """The component whose argument this name is."""
+    passes: tuple[str, str] = ("", "")
+    """The arguments of `factory` that hold the positional and the keyword arguments of this component."""
 
     @property
     def place(self) -> str:

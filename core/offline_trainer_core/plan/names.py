@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from offline_trainer_core.catalogue import Entry, Registry
-from offline_trainer_core.config import Config, join_path
+from offline_trainer_core.config import Config
 from offline_trainer_core.errors import ComponentError, Problem
 from offline_trainer_core.plan.document import Mention
 from offline_trainer_core.plan.imports import find_local_modules, find_plugins
+from offline_trainer_core.plan.named import named_by
 from offline_trainer_core.plan.plan import Plan
 from offline_trainer_core.plan.reading import component_signature
 from offline_trainer_core.plan.readings import Finding, Reading, read_by
 from offline_trainer_core.plan.resolution import Resolver
-from offline_trainer_core.plan.sections import CLASS_KINDS
 from offline_trainer_core.plan.survey import survey
+from offline_trainer_core.signature import Signature
 
 __all__ = ["Names", "below", "resolve_names"]
 
@@ -31,6 +31,15 @@ class Names:
     readings: list[tuple[Mention, Reading]] = field(default_factory=list)
     """What the readers of components say of them."""
     problems: list[Problem] = field(default_factory=list)
+    folders: tuple[str, ...] = ()
+    """Where local modules are."""
+    _signatures: dict[Entry, Signature | None] = field(default_factory=dict)
+
+    def signature(self, entry: Entry) -> Signature | None:
+        """Return what the component takes, or None where its source cannot tell."""
+        if entry not in self._signatures:
+            self._signatures[entry] = component_signature(entry, self.folders)
+        return self._signatures[entry]
 
 
 def resolve_names(config: Config, registry: Registry) -> Names:
@@ -40,7 +49,8 @@ def resolve_names(config: Config, registry: Registry) -> Names:
     known = registry.with_local(entry for module in local for entry in module.entries)
     found = survey(config, known)
     problems += found.problems
-    names = Names(Plan({}), problems=problems)
+    folders = tuple(str(module.folder) for module in local if module.folder is not None)
+    names = Names(Plan({}), problems=problems, folders=folders)
     resolver = Resolver(known, config, local)
     for mention in found.mentions:
         _resolve(mention, resolver, names)
@@ -57,35 +67,13 @@ def _resolve(mention: Mention, resolver: Resolver, names: Names) -> None:
     if entry is None:
         return
     names.resolved.append((mention, entry))
-    further = _class_of_factory(mention, entry) if entry.kind in CLASS_KINDS else None
     if mention.factory is None:  # the arguments of a class are checked where they stand: in its factory's
         for reference in _read(mention, entry, resolver.registry, names):
             _resolve(reference, resolver, names)
-    if further is not None:
-        _resolve(further, resolver, names)
-
-
-def _class_of_factory(mention: Mention, entry: Entry) -> Mention | None:
-    """Return the mention of the optimizer or scheduler class that a factory's `type` names, or has as its default."""
-    _, kwargs, paths = mention.arguments()
-    name = kwargs.get("type", _default_type(mention, entry))
-    if mention.spec is None or not isinstance(name, str):
-        return None
-    prefix = f"{CLASS_KINDS[entry.kind]}."
-    caret = paths.get("type", mention.caret)
-    path = join_path(mention.path, "type")
-    return Mention(
-        mention.document, path, f"{prefix}{name.removeprefix(prefix)}", caret=caret, prefix=prefix, factory=mention
-    )
-
-
-def _default_type(mention: Mention, entry: Entry) -> Any:
-    signature = component_signature(entry, ())
-    parameter = signature.find("type") if signature is not None else None
-    try:
-        return ast.literal_eval(parameter.default) if parameter is not None and parameter.default else None
-    except (SyntaxError, ValueError):
-        return None
+        signature = names.signature(entry) if mention.spec is not None else None
+        if signature is not None:
+            for named in named_by(mention, signature, resolver.registry, names.folders):
+                _resolve(named, resolver, names)
 
 
 def _read(mention: Mention, entry: Entry, registry: Registry, names: Names) -> Iterator[Mention]:
@@ -125,9 +113,7 @@ def _readable(mention: Mention, entry: Entry) -> Mapping[str, Any] | None:
 
 def _located(mention: Mention, finding: Finding) -> Problem:
     place, at_key = below(mention.path, finding.where), finding.code.startswith("unknown-key")
-    return mention.document.problem(
-        finding.code, finding.message, place, at_key=at_key, suggestion=finding.suggestion
-    )
+    return mention.document.problem(finding.code, finding.message, place, at_key=at_key, suggestion=finding.suggestion)
 
 
 def below(path: str, relative: str) -> str:

@@ -6,16 +6,16 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from offline_trainer_core.catalogue import Entry
-from offline_trainer_core.signature import Signature, read_signature, signature_of
+from offline_trainer_core.signature import Signature, read_signature, signature_of, unpacked
 
 __all__ = ["component_signature", "signature_note"]
 
 
 def component_signature(entry: Entry, folders: Iterable[str]) -> Signature | None:
     """Return what the component takes, or None where its source cannot tell. `folders`: where local modules are."""
-    if entry.live is not None:
-        return signature_of(entry.live)
-    return read_signature(entry.reference, folders if entry.origin == "local" else ())
+    folders = tuple(folders) if entry.origin == "local" else ()
+    found = read_signature(entry.reference, folders) if entry.live is None else signature_of(entry.live)
+    return unpacked(found, folders) if found is not None else None
 
 
 def signature_note(entry: Entry, signature: Signature) -> str:

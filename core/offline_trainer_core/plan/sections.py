@@ -104,9 +104,6 @@ MODEL_OPTIONS = {
 }
 """What a named component may have beside its form."""
 
-# `type` of an optimizer or scheduler factory names a class of this kind; `args` and `kwargs` are that class's.
-CLASS_KINDS = {"optim_factory": "optim_cls", "sched_factory": "sched_cls"}
-
 
 def is_free(key: str) -> bool:
     """Whether a top-level key holds values to interpolate from, of any form."""

@@ -1,299 +1,254 @@
-"""Whether a plain value fits an annotation. What is not understood fits: a false alarm is worse than a miss."""
+"""From the source text of an annotation to the form that it has. What is not understood lets anything through."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
+from offline_trainer_core.signature import forms
+from offline_trainer_core.signature.forms import Form, Scalar
 from offline_trainer_core.signature.names import dotted, follow, full_name
 from offline_trainer_core.signature.source import Module, read_module
+from offline_trainer_core.spelling import listing
 
-__all__ = ["Misfit", "check_type", "choices", "find_misfit"]
+__all__ = ["read_type"]
 
-KNOWN_HOMES = (
-    "builtins",
-    "typing",
-    "typing_extensions",
-    "collections",
-    "collections.abc",
-    "pathlib",
-    "os",
-    "dataclasses",
-)
-WRAPPERS = {"Annotated", "Final", "InitVar", "Required", "NotRequired", "ReadOnly"}
+HOMES = {"builtins", "collections", "collections.abc", "dataclasses", "os", "pathlib", "typing", "typing_extensions"}
+WRAPPERS = {"Final", "InitVar", "Required", "NotRequired", "ReadOnly"}
+SCALARS = {
+    "int": "int", "float": "float", "complex": "float", "bool": "bool", "str": "str", "LiteralString": "str",
+    "Path": "path", "PurePath": "path", "PathLike": "path",
+}  # fmt: skip
 LISTS = {
-    "list",
-    "List",
-    "set",
-    "Set",
-    "frozenset",
-    "FrozenSet",
-    "AbstractSet",
-    "MutableSet",
-    "MutableSequence",
-    "deque",
-}
-SEQUENCES = {"Sequence", "Iterable", "Collection"}
+    "list", "List", "set", "Set", "frozenset", "FrozenSet", "AbstractSet", "MutableSet", "MutableSequence", "deque",
+    "Sequence", "Iterable", "Collection",
+}  # fmt: skip
+TUPLES = {"tuple", "Tuple"}
 MAPPINGS = {"dict", "Dict", "Mapping", "MutableMapping", "OrderedDict", "defaultdict", "DefaultDict"}
-PATHS = {"Path", "PurePath", "PathLike"}
-TRUTH_WORDS = {"true", "false", "yes", "no", "on", "off"}
-
-Fits = bool | None
-"""None: the annotation, or the value, is beyond what can be told."""
-
-
-class Misfit(NamedTuple):
-    """Where in a value it stops fitting, and what was expected there."""
-
-    keys: tuple[str | int, ...]
-    expected: str
+ENUMS = {"enum.Enum", "enum.IntEnum", "enum.StrEnum"}
+CORE = "offline_trainer_core"
+BOUNDS = {"Ge": "ge", "Gt": "gt", "Le": "le", "Lt": "lt"}
+MARKER_HOMES = {"annotated_types", CORE, f"{CORE}.types"}
 
 
-def check_type(
-    annotation: str,
-    default: str,
-    value: Any,
-    *,
-    module: str = "",
-    folders: Iterable[str] = (),
-    null_is_lazy: bool = False,
-) -> str | None:
-    """Return what was expected if the plain `value` does not fit, else None; else as `find_misfit`."""
-    found = find_misfit(
-        annotation, default, value, module=module, folders=folders, null_is_lazy=null_is_lazy, deepest=False
-    )
-    return found.expected if found is not None else None
+def read_type(annotation: str, *, module: str = "", folders: Iterable[str] = ()) -> Form:
+    """Return the form of an annotation; `module` is where it was written, so that its names are understood.
 
-
-def find_misfit(
-    annotation: str,
-    default: str,
-    value: Any,
-    *,
-    module: str = "",
-    folders: Iterable[str] = (),
-    null_is_lazy: bool = False,
-    deepest: bool = True,
-) -> Misfit | None:
-    """Return where the plain `value` does not fit, and what was expected, or None if it fits or that cannot be told.
-
-    `annotation` and `default` are source text; `module` is where they were written, so that aliases can be followed.
-    `null_is_lazy`: null stands for a dimension that is inferred later. `deepest`: look for the item that does not fit.
+    Aliases are followed within the package in which the annotation stands, and into the core.
     """
-    if not annotation:
-        expected = _misfit_of_default(default, value)
-        return Misfit((), expected) if expected else None
     node = _parse(annotation)
     scope = read_module(module, tuple(folders)) if module and node is not None else None
-    if node is None or _is_default(default, value) or (null_is_lazy and _has_null(value)):
-        return None
-    if _fits(node, value, scope) is not False:
-        return None
-    return _innermost(node, value, scope) if deepest else Misfit((), _describe(node, scope))
-
-
-def _innermost(node: ast.expr, value: Any, scope: Module | None, keys: tuple[str | int, ...] = ()) -> Misfit:
-    """Return the smallest part of `value` that is to blame, where only one alternative has its form."""
-    members = [m for m in _alternatives(node, scope) or [node] if _is_container_for(m, value, scope)]
-    if len(members) == 1 and isinstance(members[0], ast.Subscript):
-        for key, item_type, item in _items(members[0], value, scope):
-            if _fits(item_type, item, scope) is False:
-                return _innermost(item_type, item, scope, (*keys, key))
-    return Misfit(keys, _describe(node, scope))
-
-
-def _is_container_for(node: ast.expr, value: Any, scope: Module | None) -> bool:
-    name = _name(node.value, scope) if isinstance(node, ast.Subscript) else None
-    return name is not None and isinstance(value, (dict, list)) and _fits_name(name, value) is True
-
-
-def _items(node: ast.Subscript, value: Any, scope: Module | None) -> Iterator[tuple[str | int, ast.expr, Any]]:
-    """Yield key, type and item of a mapping or list; nothing where its length does not fit."""
-    name, arguments = _name(node.value, scope), _arguments(node)
-    if isinstance(value, dict):
-        yield from ((key, arguments[-1], item) for key, item in value.items())
-    elif name not in ("tuple", "Tuple") or _is_open(arguments):
-        yield from ((index, arguments[0], item) for index, item in enumerate(value))
-    elif len(arguments) == len(value):
-        yield from ((index, *pair) for index, pair in enumerate(zip(arguments, value, strict=True)))
-
-
-def choices(annotation: str, *, module: str = "", folders: Iterable[str] = ()) -> tuple[str, ...]:
-    """Return the strings that a `Literal` annotation allows, behind aliases and in unions too."""
-    node = _parse(annotation) if annotation else None
-    scope = read_module(module, tuple(folders)) if module and node is not None else None
-    return tuple(_literals(node, scope)) if node is not None else ()
+    return _Reader(scope).form(node) if node is not None else Form(annotation)
 
 
 def _parse(annotation: str) -> ast.expr | None:
     try:
         return ast.parse(annotation.strip(), mode="eval").body
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError):
         return None
 
 
-def _name(node: ast.expr, scope: Module | None) -> str | None:
-    """Return the bare name of a type that is understood, or None."""
-    full = full_name(node, scope) if scope is not None else dotted(node)
-    home, _, name = (full or "").rpartition(".")
-    return name if name and (home in KNOWN_HOMES or (scope is None and not home)) else None
+@dataclass(frozen=True)
+class _Reader:
+    """Reads expressions of one module; `variables` are what the type variables of a generic alias stand for."""
 
+    scope: Module | None
+    variables: Mapping[str, Form] = field(default_factory=dict)
+    within: tuple[tuple[str, str], ...] = ()
+    """The aliases that are being read: one that names itself is not read again."""
 
-def _alias(node: ast.expr, scope: Module | None) -> tuple[ast.expr, Module] | None:
-    """Return the expression that a type alias stands for, and its module.
+    def form(self, node: ast.expr) -> Form:
+        if isinstance(node, ast.Constant):
+            return self._constant(node)
+        members = self._alternatives(node)
+        if members is not None:
+            return _union([self.form(member) for member in members])
+        if isinstance(node, ast.Subscript):
+            return self._generic(node)
+        if isinstance(node, ast.Name) and node.id in self.variables:
+            return self.variables[node.id]
+        return self._plain(node)
 
-    Aliases are followed within the package in which the annotation stands, and into the core: torch's would mean to
-    parse much of torch.
-    """
-    text, full = dotted(node), full_name(node, scope) if scope is not None else None
-    if scope is None or text is None or full is None:
+    def _constant(self, node: ast.Constant) -> Form:
+        if node.value is None:
+            return forms.Null()
+        quoted = _parse(node.value) if isinstance(node.value, str) else None
+        return self.form(quoted) if quoted is not None else Form(ast.unparse(node))
+
+    def _alternatives(self, node: ast.expr) -> list[ast.expr] | None:
+        """Return the members of a union, or None if `node` is none."""
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+            return [node.left, node.right]
+        name = self._name(node.value) if isinstance(node, ast.Subscript) else None
+        if isinstance(node, ast.Subscript) and name in ("Union", "Optional"):
+            return [*_arguments(node), *([ast.Constant(None)] if name == "Optional" else [])]
         return None
-    if full.partition(".")[0] not in (scope.name.partition(".")[0], "offline_trainer_core"):
-        return None
-    found = follow(text, scope)
-    return (found.node, found.module) if found is not None and isinstance(found.node, ast.expr) else None
+
+    def _full(self, node: ast.expr) -> str | None:
+        return full_name(node, self.scope) if self.scope is not None else dotted(node)
+
+    def _name(self, node: ast.expr) -> str | None:
+        """Return the bare name of a type that is understood, or None."""
+        home, _, name = (self._full(node) or "").rpartition(".")
+        return name if name and (home in HOMES or (self.scope is None and home in ("", "t"))) else None
+
+    def _is_object(self, node: ast.expr) -> bool:
+        bare = self.scope is None and self._name(node) in ("Callable", "type", "Type")
+        return bare or self._full(node) in forms.OBJECTS
+
+    def _plain(self, node: ast.expr) -> Form:
+        text, full, name = ast.unparse(node), self._full(node), self._name(node)
+        if name in SCALARS:
+            return Scalar(name if name != "LiteralString" else "str", name=SCALARS[name])  # type: ignore[arg-type]
+        if name in LISTS or name in TUPLES:
+            return forms.Listing(name or text, Form(""))
+        if name in MAPPINGS:
+            return forms.Pairs(name or text)
+        if self._is_object(node):
+            return _object(text, forms.OBJECTS.get(full or "", ()))
+        return self._alias(node, []) if name is None else Form(text)
+
+    def _generic(self, node: ast.Subscript) -> Form:
+        text, name, arguments = ast.unparse(node), self._name(node.value), _arguments(node)
+        if name == "Literal":
+            return _choice(arguments, text)
+        if name == "Annotated":
+            return self._annotated(arguments)
+        if name in WRAPPERS:
+            return self.form(arguments[0])
+        if name in LISTS:
+            item = self.form(arguments[0])
+            return forms.Listing(f"{name}[{item}]", item)
+        if name in TUPLES:
+            return self._tuple(str(name), arguments)
+        if name in MAPPINGS and len(arguments) == 2:
+            key, item = (self.form(argument) for argument in arguments)
+            return forms.Pairs(f"{name}[{key}, {item}]", key, item)
+        if name in SCALARS:
+            return self._plain(node.value)
+        if self._is_object(node.value):
+            return _object(text, forms.OBJECTS.get(self._full(node.value) or "", ()))
+        return self._alias(node.value, arguments) if name is None else Form(text)
+
+    def _tuple(self, name: str, arguments: list[ast.expr]) -> Form:
+        if len(arguments) == 2 and isinstance(arguments[1], ast.Constant) and arguments[1].value is ...:
+            item = self.form(arguments[0])
+            return forms.Listing(f"{name}[{item}, ...]", item)
+        items = tuple(self.form(argument) for argument in arguments)
+        return forms.Row(f"{name}[{', '.join(map(str, items))}]", items)
+
+    def _annotated(self, arguments: list[ast.expr]) -> Form:
+        """Return the annotated form with the bounds and the kind of component that its markers give."""
+        form = self.form(arguments[0])
+        bounds: list[tuple[str, float]] = []
+        for marker in (argument for argument in arguments[1:] if isinstance(argument, ast.Call)):
+            home, _, name = (self._full(marker.func) or "").rpartition(".")
+            if home not in MARKER_HOMES and self.scope is not None:
+                continue
+            given = {keyword.arg or "": _value(keyword.value) for keyword in marker.keywords}
+            positional = [_value(argument) for argument in marker.args]
+            if name == "ComponentOf":
+                given = dict(zip(("kind", "args", "kwargs"), positional, strict=False)) | given
+                form = forms.Named(str(form), form, **{key: str(value) for key, value in given.items()})
+            elif name in BOUNDS:
+                bounds += [(BOUNDS[name], limit) for limit in [*positional, *given.values()] if limit is not None]
+            elif name == "Interval":
+                given = dict(zip(("gt", "ge", "lt", "le"), positional, strict=False)) | given
+                bounds += [(key, limit) for key, limit in given.items() if limit is not None]
+        return forms.Bounded(_bounded_text(form, bounds), form, tuple(bounds)) if bounds else form
+
+    def _alias(self, node: ast.expr, arguments: list[ast.expr]) -> Form:
+        """Return what a name of the package itself stands for: an alias, an enumeration or a typed mapping."""
+        text, full = dotted(node), self._full(node)
+        anything = Form(ast.unparse(node))
+        if self.scope is None or text is None or full is None or (self.scope.name, text) in self.within:
+            return anything
+        if full.partition(".")[0] not in (self.scope.name.partition(".")[0], CORE):
+            return anything
+        found = follow(text, self.scope)
+        if found is None:
+            return anything
+        inner = _Reader(found.module, within=(*self.within, (self.scope.name, text)))
+        if isinstance(found.node, ast.ClassDef):
+            return inner._class(found.node, anything)
+        if not isinstance(found.node, ast.expr):
+            return anything
+        if isinstance(found.node, ast.Call):
+            return inner._new_type(found.node, anything)
+        return inner._with_variables(found.node, [self.form(argument) for argument in arguments]).form(found.node)
+
+    def _new_type(self, call: ast.Call, anything: Form) -> Form:
+        """Return what `NewType("Name", T)` is made of; a type variable may be anything."""
+        made = self._name(call.func) == "NewType" and len(call.args) == 2
+        return self.form(call.args[1]) if made else anything
+
+    def _with_variables(self, node: ast.expr, given: list[Form]) -> _Reader:
+        """Return the reader of a generic alias: its variables, in order of appearance, stand for what is given."""
+        names = dict.fromkeys(n.id for n in ast.walk(node) if isinstance(n, ast.Name) and self._is_variable(n))
+        found = dict(zip(names, given, strict=True)) if len(names) == len(given) else {}
+        return _Reader(self.scope, found, self.within)
+
+    def _is_variable(self, node: ast.Name) -> bool:
+        """Whether a name is a `TypeVar`, or the variable of a `type X[T] = ...`, which no module binds."""
+        assert self.scope is not None
+        binding = self.scope.bindings.get(node.id)
+        if isinstance(binding, ast.Call):
+            return self._name(binding.func) == "TypeVar"
+        return binding is None and self._name(node) is None
+
+    def _class(self, node: ast.ClassDef, anything: Form) -> Form:
+        bases = {self._full(base) for base in node.bases}
+        assert self.scope is not None
+        core = f"{CORE}.{node.name}"
+        if self.scope.name == f"{CORE}.protocols" and core in forms.OBJECTS:
+            return _object(node.name, forms.OBJECTS[core])
+        if bases & ENUMS:
+            values = [s.value for s in node.body if isinstance(s, ast.Assign)]
+            return _choice(values, anything.text)
+        if bases & {"typing.TypedDict", "typing_extensions.TypedDict"} and len(bases) == 1:
+            return forms.Record(node.name, tuple(self._fields(node)))
+        return anything
+
+    def _fields(self, node: ast.ClassDef) -> Iterator[tuple[str, Form, bool]]:
+        total = not any(k.arg == "total" and _value(k.value) is False for k in node.keywords)
+        for statement in node.body:
+            if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+                annotation = statement.annotation
+                head = self._name(annotation.value) if isinstance(annotation, ast.Subscript) else None
+                required = {"Required": True, "NotRequired": False}.get(head or "", total)
+                yield statement.target.id, self.form(annotation), required
 
 
 def _arguments(node: ast.Subscript) -> list[ast.expr]:
     return list(node.slice.elts) if isinstance(node.slice, ast.Tuple) else [node.slice]
 
 
-def _alternatives(node: ast.expr, scope: Module | None) -> list[ast.expr] | None:
-    """Return the members of a union, or None if `node` is none."""
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
-        return [node.left, node.right]
-    if isinstance(node, ast.Subscript) and _name(node.value, scope) == "Union":
-        return _arguments(node)
-    if isinstance(node, ast.Subscript) and _name(node.value, scope) == "Optional":
-        return [*_arguments(node), ast.Constant(None)]
-    return None
-
-
-def _fits(node: ast.expr, value: Any, scope: Module | None) -> Fits:
-    if isinstance(value, dict) and ("_type_" in value or "_target_" in value):
-        return None
-    members = _alternatives(node, scope)
-    if members is not None:
-        verdicts = [_fits(member, value, scope) for member in members]
-        return True if True in verdicts else None if None in verdicts else False
-    if isinstance(node, ast.Constant):
-        return _fits_constant(node, value, scope)
-    if isinstance(node, ast.Subscript):
-        return _fits_generic(node, value, scope)
-    name = _name(node, scope)
-    if name is not None:
-        return _fits_name(name, value)
-    alias = _alias(node, scope)
-    return _fits(alias[0], value, alias[1]) if alias else None
-
-
-def _fits_constant(node: ast.Constant, value: Any, scope: Module | None) -> Fits:
-    if node.value is None:
-        return value is None
-    quoted = _parse(node.value) if isinstance(node.value, str) else None
-    return _fits(quoted, value, scope) if quoted is not None else None
-
-
-def _fits_name(name: str, value: Any) -> Fits:
-    if name == "int":
-        return isinstance(value, int)
-    if name in ("float", "complex"):
-        return None if isinstance(value, bool) else isinstance(value, (int, float))
-    if name == "bool":
-        return True if isinstance(value, bool) else None if value in (0, 1) else False
-    if name == "str":
-        return isinstance(value, str)
-    if name in PATHS:
-        return True if isinstance(value, str) else False if isinstance(value, (int, float)) else None
-    if name in LISTS or name in ("tuple", "Tuple"):
-        return isinstance(value, list)
-    if name in SEQUENCES:
-        return None if isinstance(value, (str, dict)) else isinstance(value, list)
-    return isinstance(value, dict) if name in MAPPINGS else None
-
-
-def _fits_generic(node: ast.Subscript, value: Any, scope: Module | None) -> Fits:
-    name, arguments = _name(node.value, scope), _arguments(node)
-    if name == "Literal":
-        return _fits_literal(arguments, value)
-    if name in WRAPPERS:
-        return _fits(arguments[0], value, scope)
-    whole = _fits_name(name, value) if name else None
-    if whole is not True or name is None:
-        return whole
-    if name in ("tuple", "Tuple") and not _is_open(arguments) and len(arguments) != len(value):
-        return False
-    verdicts = [_fits(item_type, item, scope) for _, item_type, item in _items(node, value, scope)]
-    return False if False in verdicts else None if None in verdicts else True
-
-
-def _is_open(arguments: list[ast.expr]) -> bool:
-    """Whether a tuple may have any length: `tuple[int, ...]`."""
-    last = arguments[-1]
-    return len(arguments) == 2 and isinstance(last, ast.Constant) and last.value is ...
-
-
-def _fits_literal(arguments: list[ast.expr], value: Any) -> Fits:
-    allowed = [argument.value for argument in arguments if isinstance(argument, ast.Constant)]
-    if any(type(value) is type(choice) and value == choice for choice in allowed):
-        return True
-    return False if len(allowed) == len(arguments) else None
-
-
-def _has_null(value: Any) -> bool:
-    return value is None or (isinstance(value, list) and any(_has_null(item) for item in value))
-
-
-def _is_default(default: str, value: Any) -> bool:
+def _value(node: ast.expr) -> Any:
     try:
-        plain = ast.literal_eval(default) if default else ...
-    except (SyntaxError, ValueError):
-        return False
-    return type(plain) is type(value) and bool(plain == value)
-
-
-def _misfit_of_default(default: str, value: Any) -> str | None:
-    """Return what an unannotated parameter expects where the slip is certain: a number or truth value in quotes."""
-    if not isinstance(value, str) or default in ("", "None"):
+        return ast.literal_eval(node)
+    except (ValueError, TypeError, SyntaxError):
         return None
-    try:
-        plain = ast.literal_eval(default)
-    except (SyntaxError, ValueError):
-        return None
-    if isinstance(plain, bool):
-        return "bool" if value.lower() in TRUTH_WORDS else None
-    return "number" if isinstance(plain, (int, float)) and _is_number(value) else None
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+def _union(members: list[Form]) -> Form:
+    flat = [form for member in members for form in member.members()]
+    return forms.Union(" or ".join(dict.fromkeys(map(str, flat))), tuple(flat))
 
 
-def _literals(node: ast.expr, scope: Module | None) -> list[str]:
-    members = _alternatives(node, scope)
-    if members is not None:
-        return [text for member in members for text in _literals(member, scope)]
-    if isinstance(node, ast.Subscript) and _name(node.value, scope) == "Literal":
-        values = [argument.value for argument in _arguments(node) if isinstance(argument, ast.Constant)]
-        return [value for value in values if isinstance(value, str)]
-    alias = _alias(node, scope) if isinstance(node, (ast.Name, ast.Attribute)) and _name(node, scope) is None else None
-    return _literals(*alias) if alias else []
+def _choice(nodes: Sequence[ast.expr], text: str) -> Form:
+    if not all(isinstance(node, ast.Constant) for node in nodes) or not nodes:
+        return Form(text)
+    values = tuple(node.value for node in nodes if isinstance(node, ast.Constant))
+    return forms.Choice(f"one of {listing(map(repr, values), most=8)}", values)
 
 
-def _describe(node: ast.expr, scope: Module | None) -> str:
-    """Return an annotation as people read it: aliases spelled out, unions with `or`, literals as a list."""
-    members = _alternatives(node, scope)
-    if members is not None:
-        return " or ".join(_describe(member, scope) for member in members)
-    if isinstance(node, ast.Constant):
-        quoted = _parse(node.value) if isinstance(node.value, str) else None
-        return _describe(quoted, scope) if quoted is not None else "null"
-    if isinstance(node, ast.Subscript) and _name(node.value, scope) == "Literal":
-        return "one of " + ", ".join(ast.unparse(argument) for argument in _arguments(node))
-    alias = _alias(node, scope) if _name(node, scope) is None and not isinstance(node, ast.Subscript) else None
-    return _describe(*alias) if alias else ast.unparse(node)
+def _object(text: str, kinds: tuple[str, ...]) -> Form:
+    makers = " or ".join(f"{kind}.*" for kind in kinds)
+    return forms.Object(f"{text} ({makers})" if makers else text, kinds)
+
+
+def _bounded_text(form: Form, bounds: list[tuple[str, float]]) -> str:
+    words = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
+    return f"{form} {' and '.join(f'{words[name]} {limit}' for name, limit in bounds)}"

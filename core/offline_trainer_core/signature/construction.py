@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Mapping
 
+from offline_trainer_core.signature.attrs_classes import ATTRS, attrs_parameters
+from offline_trainer_core.signature.classes import NAMED_TUPLE, Class, UnknownError, linearized
 from offline_trainer_core.signature.functions import called, parameters_of
-from offline_trainer_core.signature.names import dotted, follow, full_name
+from offline_trainer_core.signature.names import full_name
 from offline_trainer_core.signature.parameters import Kind, Parameter
-from offline_trainer_core.signature.source import Module, bindings_of
+from offline_trainer_core.signature.source import Binding, Module, bindings_of
 
 __all__ = ["constructor"]
 
 DATACLASS = "dataclasses.dataclass"
-NAMED_TUPLE = {"typing.NamedTuple", "typing_extensions.NamedTuple"}
 HARMLESS_DECORATORS = {
+    *ATTRS,
     DATACLASS,
     "functools.total_ordering",
     "typing.final",
@@ -26,36 +27,7 @@ HARMLESS_DECORATORS = {
     "warnings.deprecated",
 }
 HARMLESS_METACLASSES = {"abc.ABCMeta", "builtins.type"}
-# Bases that take no arguments. torch's Module has `*args, **kwargs`, only to refuse whatever is in them.
-EMPTY_BASES = {
-    "abc.ABC",
-    "builtins.object",
-    "torch.nn.Module",
-    "torch.nn.modules.Module",
-    "torch.nn.modules.module.Module",
-    "typing.Generic",
-    "typing.Protocol",
-    "typing_extensions.Generic",
-    "typing_extensions.Protocol",
-}
-
 Parameters = tuple[Parameter, ...]
-
-
-class UnknownError(Exception):
-    """The source does not tell."""
-
-
-class Class(NamedTuple):
-    """A class definition and the module in which it stands."""
-
-    node: ast.ClassDef
-    module: Module
-
-    @property
-    def identity(self) -> tuple[str, int]:
-        """What makes two of them the same class."""
-        return self.module.file, self.node.lineno
 
 
 def constructor(node: ast.ClassDef, module: Module) -> Parameters | None:
@@ -70,83 +42,61 @@ def _constructor(cls: Class) -> Parameters:
     own = _own(cls)
     if own is not None:
         return own
-    for base in _linearized(cls)[1:]:
+    classes = linearized(cls)
+    for base in classes[1:]:
         inherited = _own(base)
         if inherited is not None:
             return inherited
-    return ()
+    made = next((each for each in classes if "__new__" in bindings_of(each.node.body, each.module)), None)
+    return _method(made, "__new__") if made is not None else ()
 
 
 def _own(cls: Class) -> Parameters | None:
-    """Return what the class itself says of its construction, or None if it leaves that to its bases."""
-    _refuse_magic(cls)
+    """Return what the class itself says of its initialisation, or None if it leaves that to its bases."""
     members = bindings_of(cls.node.body, cls.module)
+    _refuse_magic(cls, members)
     if "__init__" in members:
-        init = members["__init__"]
-        parameters = parameters_of(init, cls.module, is_method=True) if isinstance(init, ast.FunctionDef) else None
-        if parameters is None:
-            raise UnknownError
-        return parameters
-    if "__new__" in members:
-        raise UnknownError
-    if _dataclass_options(cls).get("init", "True") == "True" and _is_dataclass(cls):
-        return _dataclass_parameters(cls)
+        if "__new__" in members:
+            raise UnknownError  # which of the two counts depends on the version of Python
+        return _method(cls, "__init__")
+    if cls.options({DATACLASS}) is not None:
+        return _dataclass_parameters(cls) if _makes_init(cls, {DATACLASS}) else None
+    if cls.options(ATTRS) is not None:
+        return attrs_parameters(linearized(cls)) if _makes_init(cls, ATTRS) else None
     if any(full_name(base, cls.module) in NAMED_TUPLE for base in cls.node.bases):
         return tuple(parameter for parameter in _fields(cls, keyword_only=False).values() if parameter is not None)
     return None
 
 
-def _refuse_magic(cls: Class) -> None:
-    """Raise `UnknownError` for decorators and metaclasses that may change how the class is constructed."""
+def _method(cls: Class, name: str) -> Parameters:
+    """Return what `__init__` or `__new__` takes beside the object or class."""
+    method = bindings_of(cls.node.body, cls.module)[name]
+    parameters = parameters_of(method, cls.module, is_method=True) if isinstance(method, ast.FunctionDef) else None
+    if parameters is None:
+        raise UnknownError
+    return parameters
+
+
+def _makes_init(cls: Class, decorators: set[str]) -> bool:
+    return (cls.options(decorators) or {}).get("init", "True") == "True"
+
+
+def _refuse_magic(cls: Class, members: Mapping[str, Binding]) -> None:
+    """Raise `UnknownError` for decorators, metaclasses and members that may change how the class is constructed."""
     decorators = {full_name(called(decorator), cls.module) for decorator in cls.node.decorator_list}
     metaclasses = {full_name(keyword.value, cls.module) for keyword in cls.node.keywords if keyword.arg == "metaclass"}
+    if "__signature__" in members:
+        raise UnknownError
     if not decorators <= HARMLESS_DECORATORS or not metaclasses <= HARMLESS_METACLASSES:
         raise UnknownError
 
 
-def _bases(cls: Class) -> Iterator[Class]:
-    for base in cls.node.bases:
-        expression = base.value if isinstance(base, ast.Subscript) else base
-        if full_name(expression, cls.module) in EMPTY_BASES | NAMED_TUPLE:
-            continue
-        text = dotted(expression)
-        found = follow(text, cls.module) if text else None
-        if found is None or not isinstance(found.node, ast.ClassDef):
-            raise UnknownError
-        yield Class(found.node, found.module)
-
-
-def _linearized(cls: Class) -> list[Class]:
-    """Return the class and its bases in Python's method resolution order (C3)."""
-    bases = list(_bases(cls))
-    sequences = [*(_linearized(base) for base in bases), bases]
-    order = [cls]
-    while sequences := [sequence for sequence in sequences if sequence]:
-        tails = {other.identity for sequence in sequences for other in sequence[1:]}
-        head = next((sequence[0] for sequence in sequences if sequence[0].identity not in tails), None)
-        if head is None:
-            raise UnknownError
-        order.append(head)
-        sequences = [[c for c in sequence if c.identity != head.identity] for sequence in sequences]
-    return order
-
-
-def _is_dataclass(cls: Class) -> bool:
-    return any(full_name(called(decorator), cls.module) == DATACLASS for decorator in cls.node.decorator_list)
-
-
-def _dataclass_options(cls: Class) -> dict[str, str]:
-    """Return the options of the dataclass decorator as source text."""
-    calls = [decorator for decorator in cls.node.decorator_list if isinstance(decorator, ast.Call)]
-    options = [call.keywords for call in calls if full_name(call.func, cls.module) == DATACLASS]
-    return {keyword.arg: ast.unparse(keyword.value) for keywords in options for keyword in keywords if keyword.arg}
-
-
 def _dataclass_parameters(cls: Class) -> Parameters:
     fields: dict[str, Parameter | None] = {}
-    for part in reversed(_linearized(cls)):
-        if _is_dataclass(part):
-            fields.update(_fields(part, keyword_only=_dataclass_options(part).get("kw_only") == "True"))
+    for part in reversed(linearized(cls)):
+        options = part.options({DATACLASS})
+        if options is not None:
+            fields.update(_fields(part, keyword_only=options.get("kw_only") == "True"))
     found = [parameter for parameter in fields.values() if parameter is not None]
     return tuple(sorted(found, key=lambda parameter: parameter.kind == "keyword"))
 

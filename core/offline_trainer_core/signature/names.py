@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from offline_trainer_core.signature.source import AMBIGUOUS, Binding, Imported, Module, read_module
 
-__all__ = ["Found", "dotted", "follow", "full_name"]
+__all__ = ["Found", "dotted", "follow", "full_name", "member"]
 
 MAX_STEPS = 32
 
@@ -55,21 +55,19 @@ def follow(name: str, module: Module, steps: int = MAX_STEPS) -> Found | None:
         return found
     if found.node is None:
         return follow(rest, found.module, steps - 1)
-    if isinstance(found.node, ast.expr):
+    if not isinstance(found.node, ast.ClassDef) or "." in rest:
         return None
-    return _member(found, rest)
+    return member(found.node, found.module, rest)
 
 
-def _member(found: Found, name: str) -> Found | None:
-    """Return a method or inner class of a class."""
-    if not isinstance(found.node, ast.ClassDef) or "." in name:
-        return None
+def member(node: ast.ClassDef, module: Module, name: str) -> Found | None:
+    """Return a method or inner class of a class itself."""
     nodes = [
-        node
-        for node in found.node.body
-        if isinstance(node, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)) and node.name == name
+        statement
+        for statement in node.body
+        if isinstance(statement, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)) and statement.name == name
     ]
-    return Found(found.module, nodes[-1]) if nodes else None
+    return Found(module, nodes[-1]) if nodes else None
 
 
 def _top_level(name: str, module: Module, steps: int) -> Found | None:

@@ -18,7 +18,9 @@ Check = Callable[..., CheckReport]
 PARTS = '''
 """Components whose import is an error: looking must not import them."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from offline_trainer_core import ComponentOf
 
 raise ImportError("imported")
 
@@ -57,11 +59,13 @@ class Mlp:
 
 
 class Factory:
-    def __init__(self, type: str = "AdamW", args=(), kwargs: dict | None = None): ...
+    def __init__(self, type: Annotated[str, ComponentOf("optim_cls", args="args", kwargs="kwargs")] = "AdamW", args=(),
+                 kwargs: dict | None = None): ...
 
 
 class Scheduler:
-    def __init__(self, type: str, args=(), kwargs=None, interval: Literal["step", "metric"] = "step", monitor=None): ...
+    def __init__(self, type: Annotated[str, ComponentOf("sched_cls", args="args", kwargs="kwargs")], args=(),
+                 kwargs=None, interval: Literal["step", "metric"] = "step", monitor=None): ...
 
 
 class AdamW:
@@ -128,6 +132,7 @@ KEYS = {
     "frontend.graph": "frontend",
     "frontend.sequential": "frontend",
     "op.add": "frontend",
+    "strange.open": "Anything",
 }
 
 EXPERIMENT = """

@@ -70,7 +70,7 @@ def test_a_wrong_type_is_reported_at_the_smallest_part(
         ("dims: [4, 2]", "_kwargs_: {dims: [4, 2]}, dropout: 0"),
         ("loss.torch, fn: {_type_: nn.MSELoss}", "loss.open, anything: goes"),
         ("loss.torch, fn: {_type_: nn.MSELoss}", "loss.opaque, anything: goes"),
-        ("fn: {_type_: nn.MSELoss}", "fn: {_type_: nn.MSELoss}, weights: {_type_: loss.open}"),
+        ("fn: {_type_: nn.MSELoss}", "fn: {_type_: nn.MSELoss}, weights: {_type_: strange.open}"),
     ],
 )
 def test_what_fits_or_cannot_be_told_is_no_problem(check: Any, old: str, new: str) -> None:

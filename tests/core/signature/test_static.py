@@ -51,12 +51,31 @@ READABLE = {
     "cached": "import functools\n@functools.lru_cache(maxsize=None)\ndef X(a, b=1): ...",
     "guarded_import": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from nowhere import A\nelse:\n"
     "    class A:\n        def __init__(self, a): ...\nclass X(A): ...",
+    "new": "class X:\n    def __new__(cls, a, b=1): return object.__new__(cls)",
+    "inherited_new": "class A:\n    def __new__(cls, a): return object.__new__(cls)\nclass X(A): ...",
+    "partial": "from functools import partial\ndef f(a, b, c=3, *, d=4): ...\nX = partial(f, 1, c=5)",
+    "partial_of_class": "import functools\nclass A:\n    def __init__(self, a, b, c): ...\n"
+    "X = functools.partial(A, b=1)",
+    "attrs": "import attrs\n@attrs.define\nclass X:\n    a: int\n    b: list = attrs.field(factory=list)\n"
+    "    c: int = attrs.field(init=False, default=1)\n    d: int = attrs.field(kw_only=True)\n    _e: str = 'x'\n"
+    "    f: int = attrs.field(default=2, alias='g')",
+    "attrs_without_annotations": "import attr\n@attr.s\nclass X:\n    a = attr.ib()\n    b = attr.ib(default=1)\n"
+    "    c: int = 3\n    d = attr.ib()\n    @d.default\n    def later(self): return 4",
+    "attrs_inheritance": "from attrs import define\n@define\nclass A:\n    a: int\n    b: int = 1\n"
+    "@define\nclass X(A):\n    a: int = 5\n    c: int = 2",
+    "attrs_keyword_only": "from attrs import frozen\nfrom typing import ClassVar\n@frozen(kw_only=True)\nclass X:\n"
+    "    a: int\n    b: ClassVar[int] = 2",
+    "attrs_with_own_init": "from attrs import define\n@define(init=False)\nclass X:\n    a: int\n"
+    "    def __init__(self, z): ...",
 }
 
 UNREADABLE = {
     "unknown_decorator": "def wrap(f): return lambda z: f\n@wrap\ndef X(a): ...",
     "unknown_class_decorator": "def wrap(c): return c\n@wrap\nclass X:\n    def __init__(self, a): ...",
-    "new": "class X:\n    def __new__(cls, a): return object.__new__(cls)",
+    "new_and_init": "class X:\n    def __new__(cls, a): ...\n    def __init__(self, b): ...",
+    "own_signature": "class X:\n    __signature__ = None\n    def __init__(self, a): ...",
+    "attrs_transformed": "import attrs\n@attrs.define(field_transformer=print)\nclass X:\n    a: int",
+    "partial_of_the_unknown": "from functools import partial\nX = partial(nowhere, 1)",
     "metaclass": "class M(type):\n    def __call__(cls, z): ...\nclass X(metaclass=M):\n    def __init__(self, a): ...",
     "bound_twice_under_conditions": "try:\n    def X(a): ...\nexcept ImportError:\n    def X(b): ...",
     "computed": "X = (lambda: lambda a: a)()",
@@ -133,6 +152,16 @@ def test_methods_of_classes_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
     name = write(tmp_path, source)
     texts = [read.text("x") for attr in ("load", "join") if (read := read_signature(f"{name}:X.{attr}")) is not None]
     assert texts == ["x(path, strict=True)", "x(a)"]
+
+
+def test_a_method_may_be_that_of_a_base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    source = "class A:\n    @classmethod\n    def load(cls, path): ...\nclass X(A): ...\n"
+    name = write(tmp_path, source)
+    read = read_signature(f"{name}:X.load")
+    assert read is not None
+    assert read.names == ("path",)
+    assert read_signature(f"{name}:X.save") is None
 
 
 def test_a_signature_carries_its_place_and_docstring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,63 @@
+"""Components that plain strings name: `type: AdamW`, where the annotation says `ComponentOf("optim_cls")`."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from offline_trainer_core.catalogue import Registry
+from offline_trainer_core.config import join_path
+from offline_trainer_core.plan.document import Mention
+from offline_trainer_core.plan.fields import descend
+from offline_trainer_core.signature import Choice, Parameter, Signature, named_components, read_type
+
+__all__ = ["named_by"]
+
+
+def named_by(mention: Mention, signature: Signature, registry: Registry, folders: Iterable[str]) -> Iterator[Mention]:
+    """Yield what the arguments of a spec name, in its defaults too.
+
+    A name that a `Literal` allows is known to the component itself: it is passed over where nothing installed has it.
+    """
+    for parameter, value, path in _given(mention, signature):
+        form = read_type(parameter.annotation, module=parameter.module, folders=folders)
+        for keys, named, name in named_components(form, value):
+            place, _ = descend(path or join_path(mention.path, parameter.name), value, keys)
+            prefix = f"{named.kind}."
+            key = f"{prefix}{name.removeprefix(prefix)}"
+            if isinstance(named.inner, Choice) and not registry.candidates(key):
+                continue
+            yield Mention(
+                mention.document,
+                place,
+                key,
+                (named.kind,),
+                caret=place if path else mention.caret,
+                prefix=prefix,
+                factory=mention,
+                passes=(named.args, named.kwargs),
+            )
+
+
+def _given(mention: Mention, signature: Signature) -> Iterator[tuple[Parameter, Any, str]]:
+    """Yield every annotated parameter with its value and its place, which is empty for a default."""
+    args, kwargs, paths = mention.arguments()
+    by_position = {parameter.name: index for index, parameter in enumerate(signature.positional[: len(args)])}
+    for parameter in signature.parameters:
+        if not parameter.annotation:
+            continue
+        if parameter.name in kwargs:
+            yield parameter, kwargs[parameter.name], paths[parameter.name]
+        elif parameter.name in by_position:
+            index = by_position[parameter.name]
+            yield parameter, args[index], join_path(join_path(mention.path, "_args_"), index)
+        elif parameter.default:
+            yield parameter, _plain(parameter.default), ""
+
+
+def _plain(default: str) -> Any:
+    try:
+        return ast.literal_eval(default)
+    except (SyntaxError, ValueError):
+        return None
