@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from offline_trainer_core.errors import DeviceError
+from offline_trainer_core.types import NonNegativeInt
 
 __all__ = ["Local", "Torchrun"]
 
@@ -31,7 +32,7 @@ class Torchrun:
         max_restarts: How often a failed group of processes is started again.
     """
 
-    def __init__(self, nnodes: str = "1", rdzv_endpoint: str | None = None, max_restarts: int = 0) -> None:
+    def __init__(self, nnodes: str = "1", rdzv_endpoint: str | None = None, max_restarts: NonNegativeInt = 0) -> None:
         self._nnodes = nnodes
         self._endpoint = rdzv_endpoint
         self._max_restarts = max_restarts

@@ -4,17 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import copy
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from torch import Tensor, nn
 
 from offline_trainer_core.errors import ComponentError, DataError
 from offline_trainer_core.spelling import did_you_mean
-from offline_trainer_core.types import LossOutput, Stage
+from offline_trainer_core.types import ComponentOf, LossOutput, Stage
 from ot_builtins.masks import counted
 from ot_builtins.places import Path, pick, select_or_explain
 
 __all__ = ["TorchLoss"]
+
+LossName = Annotated[
+    Literal[
+        "BCELoss",
+        "BCEWithLogitsLoss",
+        "CrossEntropyLoss",
+        "HingeEmbeddingLoss",
+        "HuberLoss",
+        "KLDivLoss",
+        "L1Loss",
+        "MSELoss",
+        "MultiLabelMarginLoss",
+        "MultiLabelSoftMarginLoss",
+        "MultiMarginLoss",
+        "NLLLoss",
+        "PoissonNLLLoss",
+        "SmoothL1Loss",
+        "SoftMarginLoss",
+    ],
+    ComponentOf("nn"),
+]
+"""The losses of torch that are made without arguments and called with an output and a target."""
 
 # These broadcast a (B, 1) output against a (B,) target into a (B, B) loss, with no more than a warning.
 _ELEMENTWISE = (
@@ -47,7 +69,7 @@ class TorchLoss:
 
     def __init__(
         self,
-        fn: str | Callable[[Any, Any], Tensor] = "MSELoss",
+        fn: LossName | Callable[[Any, Any], Tensor] = "MSELoss",
         pred_path: Path | None = None,
         target_path: Path | None = None,
         mask_path: Path | None = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -41,7 +41,7 @@ class _ElementMean(ABC):
         pred_path: Path | None = None,
         target_path: Path | None = None,
         mask_path: Path | None = None,
-        stages: Sequence[Stage] = ("val",),
+        stages: Sequence[Literal["train", "val"]] = ("val",),
     ) -> None:
         self.name = name or self.default_name
         self.stages = tuple(stages)
@@ -146,7 +146,7 @@ class TorchMetrics:
         name: str | None = None,
         pred_path: Path | None = None,
         target_path: Path | None = None,
-        stages: Sequence[Stage] = ("val",),
+        stages: Sequence[Literal["train", "val"]] = ("val",),
     ) -> None:
         library = import_extra("torchmetrics", "torchmetrics", "metric.torchmetrics")
         if type not in library.__all__:

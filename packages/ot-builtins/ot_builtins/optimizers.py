@@ -5,12 +5,13 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 from torch import nn
 from torch.optim import Optimizer
 
 from offline_trainer_core.errors import ComponentError
+from offline_trainer_core.types import ComponentOf
 from ot_builtins.construct import construct, refuse_unknown
 from ot_builtins.parameter_groups import ParameterGroup, assign
 
@@ -43,7 +44,7 @@ class TorchOptimizer:
 
     def __init__(
         self,
-        type: str,  # noqa: A002 - the name in the configuration
+        type: Annotated[str, ComponentOf("optim_cls", args="args", kwargs="kwargs")],  # noqa: A002 - the name in the configuration
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
         param_groups: Sequence[Mapping[str, Any]] = (),

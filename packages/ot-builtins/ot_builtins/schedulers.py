@@ -7,13 +7,13 @@ import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from offline_trainer_core.errors import ComponentError
-from offline_trainer_core.types import SchedulerBundle
+from offline_trainer_core.types import ComponentOf, NonNegativeInt, PositiveInt, SchedulerBundle, UnitInterval
 from ot_builtins.construct import construct
 
 __all__ = ["TorchScheduler", "WarmupCosine", "WarmupLinear"]
@@ -39,11 +39,11 @@ class TorchScheduler:
 
     def __init__(
         self,
-        type: str,  # noqa: A002 - the name in the configuration
+        type: Annotated[str, ComponentOf("sched_cls", args="args", kwargs="kwargs")],  # noqa: A002 - the name in the configuration
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
         interval: Literal["step", "epoch", "metric"] = "step",
-        frequency: int = 1,
+        frequency: PositiveInt = 1,
         monitor: str | None = None,
     ) -> None:
         self._key = type if type.startswith("sched_cls.") else f"sched_cls.{type}"
@@ -80,7 +80,12 @@ class WarmupCosine:
         ComponentError: A number is out of range, or `total_steps` is not given and the run's length is not known.
     """
 
-    def __init__(self, warmup_steps: int = 0, total_steps: int | None = None, min_ratio: float = 0.0) -> None:
+    def __init__(
+        self,
+        warmup_steps: NonNegativeInt = 0,
+        total_steps: PositiveInt | None = None,
+        min_ratio: UnitInterval = 0.0,
+    ) -> None:
         _refuse_impossible("sched_factory.warmup_cosine", warmup_steps, total_steps, min_ratio)
         self._warmup_steps, self._total_steps, self._min_ratio = warmup_steps, total_steps, min_ratio
 
@@ -96,7 +101,12 @@ class WarmupLinear:
     Arguments and errors are those of `sched_factory.warmup_cosine`.
     """
 
-    def __init__(self, warmup_steps: int = 0, total_steps: int | None = None, min_ratio: float = 0.0) -> None:
+    def __init__(
+        self,
+        warmup_steps: NonNegativeInt = 0,
+        total_steps: PositiveInt | None = None,
+        min_ratio: UnitInterval = 0.0,
+    ) -> None:
         _refuse_impossible("sched_factory.warmup_linear", warmup_steps, total_steps, min_ratio)
         self._warmup_steps, self._total_steps, self._min_ratio = warmup_steps, total_steps, min_ratio
 

@@ -9,6 +9,8 @@ import torch
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
+from offline_trainer_core.types import PositiveFloat
+
 __all__ = ["Ddp", "Single"]
 
 
@@ -34,7 +36,7 @@ class Ddp:
     """
 
     def __init__(
-        self, find_unused_parameters: bool = False, static_graph: bool = False, bucket_cap_mb: float = 25.0
+        self, find_unused_parameters: bool = False, static_graph: bool = False, bucket_cap_mb: PositiveFloat = 25.0
     ) -> None:
         self._options = {
             "find_unused_parameters": find_unused_parameters,

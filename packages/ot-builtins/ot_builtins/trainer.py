@@ -7,6 +7,7 @@ from typing import Any, Literal
 from offline_trainer_core import RunResult
 from offline_trainer_core.engine import LoopSettings, Session
 from offline_trainer_core.errors import ComponentError
+from offline_trainer_core.types import PositiveFloat, PositiveInt
 
 __all__ = ["DefaultTrainer"]
 
@@ -36,15 +37,15 @@ class DefaultTrainer:
 
     def __init__(
         self,
-        max_epochs: int | None = None,
-        max_steps: int | None = None,
-        grad_accum_steps: int = 1,
-        grad_clip_norm: float | None = None,
-        log_every_n_steps: int = 50,
-        val_every_n_epochs: int | None = 1,
-        val_every_n_steps: int | None = None,
-        eval_every_n_epochs: int | None = None,
-        optim_steps_per_batch: int = 1,
+        max_epochs: PositiveInt | None = None,
+        max_steps: PositiveInt | None = None,
+        grad_accum_steps: PositiveInt = 1,
+        grad_clip_norm: PositiveFloat | None = None,
+        log_every_n_steps: PositiveInt = 50,
+        val_every_n_epochs: PositiveInt | None = 1,
+        val_every_n_steps: PositiveInt | None = None,
+        eval_every_n_epochs: PositiveInt | None = None,
+        optim_steps_per_batch: PositiveInt = 1,
         on_nonfinite: Literal["raise", "skip", "ignore"] = "raise",
     ) -> None:
         _refuse_impossible(locals())

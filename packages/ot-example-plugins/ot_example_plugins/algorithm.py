@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from offline_trainer_core import Step
+from offline_trainer_core import NonNegativeFloat, Step
 
 
 class SmoothImitation:
@@ -20,7 +20,7 @@ class SmoothImitation:
     "Regularizing Action Policies for Smooth Control with Reinforcement Learning".
     """
 
-    def __init__(self, weight: float = 0.1, std: float = 0.05) -> None:
+    def __init__(self, weight: NonNegativeFloat = 0.1, std: NonNegativeFloat = 0.05) -> None:
         self.weight = weight
         self.std = std
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
+from offline_trainer_core import PositiveInt
+
 
 class SwiGLU(nn.Module):
     """Residual block with a gated linear unit: `x + down(silu(gate(n)) * up(n))`, n being x normalized; `(..., dim)`.
@@ -13,7 +15,7 @@ class SwiGLU(nn.Module):
     Source: Shazeer 2020, "GLU Variants Improve Transformer".
     """
 
-    def __init__(self, dim: int, hidden: int | None = None) -> None:
+    def __init__(self, dim: PositiveInt, hidden: PositiveInt | None = None) -> None:
         super().__init__()
         hidden = hidden or max(1, round(8 * dim / 3))
         self.norm = nn.RMSNorm(dim)

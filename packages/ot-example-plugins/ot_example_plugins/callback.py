@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from offline_trainer_core import PositiveFloat, PositiveInt
+
 
 class TimeLimit:
     """Ends a run in good order before a cluster's deadline does: saves a checkpoint and stops after `minutes`.
@@ -12,7 +14,7 @@ class TimeLimit:
     The clock starts with the process's first step and is read every `every_n_steps` steps.
     """
 
-    def __init__(self, minutes: float, every_n_steps: int = 10) -> None:
+    def __init__(self, minutes: PositiveFloat, every_n_steps: PositiveInt = 10) -> None:
         self.minutes = minutes
         self.every_n_steps = every_n_steps
 

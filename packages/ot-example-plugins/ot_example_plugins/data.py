@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from offline_trainer_core import DataError, Policy
+from offline_trainer_core import DataError, NonNegativeFloat, NonNegativeInt, Policy, PositiveInt
 from ot_example_plugins import recording
 
 
@@ -25,11 +25,11 @@ class Demonstrations:
         self,
         policy: Policy,
         env: str,
-        episodes: int = 100,
-        noise: float = 0.1,
+        episodes: PositiveInt = 100,
+        noise: NonNegativeFloat = 0.1,
         record_seed: int = 0,
-        batch_size: int = 256,
-        val_episodes: int = 10,
+        batch_size: PositiveInt = 256,
+        val_episodes: NonNegativeInt = 10,
         folder: str = "data",
     ) -> None:
         if val_episodes >= episodes:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from offline_trainer_core import Policy, RunInfo
+from offline_trainer_core import Policy, PositiveInt, RunInfo
 from ot_example_plugins import recording
 
 
@@ -18,7 +18,7 @@ class ActionError:
     as good as the mean action).
     """
 
-    def __init__(self, file: str, batch_size: int = 4096) -> None:
+    def __init__(self, file: str, batch_size: PositiveInt = 4096) -> None:
         self.file = file
         self.batch_size = batch_size
 

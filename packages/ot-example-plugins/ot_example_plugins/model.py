@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
+
+from offline_trainer_core import Interval, PositiveFloat, PositiveInt
 
 
 class FourierMLP(nn.Module):
@@ -18,7 +21,13 @@ class FourierMLP(nn.Module):
 
     frequencies: Tensor
 
-    def __init__(self, in_features: int, out_features: int, hidden: int = 128, bandwidth: float = 0.5) -> None:
+    def __init__(
+        self,
+        in_features: PositiveInt,
+        out_features: PositiveInt,
+        hidden: Annotated[int, Interval(ge=2)] = 128,
+        bandwidth: PositiveFloat = 0.5,
+    ) -> None:
         super().__init__()
         self.register_buffer("frequencies", bandwidth * torch.randn(in_features, hidden // 2))
         self.net = nn.Sequential(

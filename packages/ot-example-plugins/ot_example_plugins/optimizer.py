@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
+
+from offline_trainer_core import ComponentOf, NonNegativeFloat, PositiveFloat, UnitInterval
 
 
 class Lion(Optimizer):
@@ -19,9 +21,9 @@ class Lion(Optimizer):
     def __init__(
         self,
         params: Iterable[Any],
-        lr: float = 1e-4,
-        betas: tuple[float, float] = (0.9, 0.99),
-        weight_decay: float = 0.0,
+        lr: PositiveFloat = 1e-4,
+        betas: tuple[UnitInterval, UnitInterval] = (0.9, 0.99),
+        weight_decay: NonNegativeFloat = 0.0,
     ) -> None:
         super().__init__(params, {"lr": lr, "betas": betas, "weight_decay": weight_decay})
 
@@ -61,7 +63,12 @@ class DecayMatrices:
     `type` is the name of any installed `optim_cls`; `weight_decay` goes to the decayed group, `kwargs` to both.
     """
 
-    def __init__(self, type: str, weight_decay: float, kwargs: Mapping[str, Any] | None = None) -> None:  # noqa: A002
+    def __init__(
+        self,
+        type: Annotated[str, ComponentOf("optim_cls", kwargs="kwargs")],  # noqa: A002 - the name in the configuration
+        weight_decay: NonNegativeFloat,
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> None:
         self.type = type
         self.weight_decay = weight_decay
         self.kwargs = dict(kwargs or {})

@@ -8,7 +8,7 @@ from typing import Any
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from offline_trainer_core import ComponentError, SchedulerBundle
+from offline_trainer_core import ComponentError, NonNegativeInt, SchedulerBundle, UnitInterval
 
 
 class WarmupStableDecay:
@@ -19,7 +19,7 @@ class WarmupStableDecay:
     Fixed Training Durations".
     """
 
-    def __init__(self, warmup_steps: int = 0, decay_fraction: float = 0.2) -> None:
+    def __init__(self, warmup_steps: NonNegativeInt = 0, decay_fraction: UnitInterval = 0.2) -> None:
         self.warmup_steps = warmup_steps
         self.decay_fraction = decay_fraction
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-from offline_trainer_core import RunResult
+from offline_trainer_core import PositiveInt, RunResult
 
 
 class Overfit:
@@ -16,7 +16,7 @@ class Overfit:
     `batches` is how many batches make up an epoch; all other arguments are those of `trainer.default`.
     """
 
-    def __init__(self, batches: int = 1, **arguments: Any) -> None:
+    def __init__(self, batches: PositiveInt = 1, **arguments: Any) -> None:
         self.batches = batches
         self.arguments = arguments
 

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from offline_trainer_core import PositiveFloat, PositiveInt
+
 __all__ = ["DeterministicActor", "EnsembleLinear", "TwinQ"]
 
 
@@ -20,7 +22,11 @@ class DeterministicActor(nn.Module):
     """
 
     def __init__(
-        self, observation_dim: int, action_dim: int, hidden: Sequence[int] = (256, 256), max_action: float = 1.0
+        self,
+        observation_dim: PositiveInt,
+        action_dim: PositiveInt,
+        hidden: Sequence[PositiveInt] = (256, 256),
+        max_action: PositiveFloat = 1.0,
     ) -> None:
         super().__init__()
         widths = [observation_dim, *hidden]
@@ -60,7 +66,9 @@ class TwinQ(nn.Module):
     Source: Fujimoto et al. 2018 (TD3); two hidden layers of 256 units, ReLU.
     """
 
-    def __init__(self, observation_dim: int, action_dim: int, hidden: Sequence[int] = (256, 256)) -> None:
+    def __init__(
+        self, observation_dim: PositiveInt, action_dim: PositiveInt, hidden: Sequence[PositiveInt] = (256, 256)
+    ) -> None:
         super().__init__()
         widths = [observation_dim + action_dim, *hidden, 1]
         self.layers = nn.ModuleList(EnsembleLinear(2, i, o) for i, o in pairwise(widths))

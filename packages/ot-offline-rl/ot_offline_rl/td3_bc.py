@@ -12,7 +12,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from offline_trainer_core import ComponentError, Step, select
+from offline_trainer_core import (
+    ComponentError,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    Step,
+    UnitInterval,
+    select,
+)
 from offline_trainer_core.distributed import Collectives, OneProcess
 from ot_offline_rl.readers import TRANSITION
 from ot_offline_rl.targets import TargetNetworks
@@ -36,13 +44,13 @@ class TD3BC:
     def __init__(
         self,
         *,
-        discount: float = 0.99,
-        tau: float = 0.005,
-        policy_noise: float = 0.2,
-        noise_clip: float = 0.5,
-        policy_delay: int = 2,
-        alpha: float = 2.5,
-        max_action: float | None = None,
+        discount: UnitInterval = 0.99,
+        tau: UnitInterval = 0.005,
+        policy_noise: NonNegativeFloat = 0.2,
+        noise_clip: NonNegativeFloat = 0.5,
+        policy_delay: PositiveInt = 2,
+        alpha: NonNegativeFloat = 2.5,
+        max_action: PositiveFloat | None = None,
         fields: Mapping[str, str] | None = None,
     ) -> None:
         self.discount, self.tau, self.policy_delay, self.alpha = discount, tau, policy_delay, alpha
@@ -50,7 +58,9 @@ class TD3BC:
         self.fields = {name: name for name in TRANSITION} | dict(fields or {})
         if len(self.fields) > len(TRANSITION):
             unknown = ", ".join(self.fields.keys() - set(TRANSITION))
-            raise ComponentError(f"algo.td3_bc: no field '{unknown}' in a transition, which has {', '.join(TRANSITION)}")
+            raise ComponentError(
+                f"algo.td3_bc: no field '{unknown}' in a transition, which has {', '.join(TRANSITION)}"
+            )
         self.action_field = self.fields["action"]
 
     def setup(

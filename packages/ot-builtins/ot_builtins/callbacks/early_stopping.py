@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from offline_trainer_core.errors import ComponentError
+from offline_trainer_core.types import PositiveInt
 from ot_builtins.callbacks.monitor import Mode, Monitor
 
 __all__ = ["EarlyStopping"]
@@ -17,7 +18,9 @@ class EarlyStopping:
     `monitor` is a metric of validation (`loss`) or a score of evaluations (`eval/success_rate`).
     """
 
-    def __init__(self, monitor: str = "loss", patience: int = 5, mode: Mode = "min", min_delta: float = 0.0) -> None:
+    def __init__(
+        self, monitor: str = "loss", patience: PositiveInt = 5, mode: Mode = "min", min_delta: float = 0.0
+    ) -> None:
         if patience < 1:
             raise ComponentError(f"cb.early_stopping: patience is at least 1, not {patience}")
         self.patience = patience

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor
 
 from offline_trainer_core import hookimpl
 from offline_trainer_core.errors import CheckpointError, ComponentError
+from offline_trainer_core.types import Interval, NonNegativeInt
 
 __all__ = ["Ema"]
 
@@ -24,7 +25,7 @@ class Ema:
     Polyak & Juditsky 1992, "Acceleration of stochastic approximation by averaging".
     """
 
-    def __init__(self, decay: float = 0.999, start_step: int = 0) -> None:
+    def __init__(self, decay: Annotated[float, Interval(ge=0, lt=1)] = 0.999, start_step: NonNegativeInt = 0) -> None:
         if not 0.0 <= decay < 1.0:
             raise ComponentError(f"cb.ema: decay lies in [0, 1), and is {decay}")
         self.decay = decay

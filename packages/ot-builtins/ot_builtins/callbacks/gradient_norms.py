@@ -10,6 +10,7 @@ from torch import Tensor
 
 from offline_trainer_core import hookimpl
 from offline_trainer_core.errors import ComponentError
+from offline_trainer_core.types import NonNegativeInt, PositiveInt
 
 __all__ = ["GradientNorms"]
 
@@ -21,7 +22,7 @@ class GradientNorms:
     1 for its direct children (`grad_norm/actor.encoder`). The norms stay on the device until they are logged.
     """
 
-    def __init__(self, every_n_steps: int = 50, depth: int = 1) -> None:
+    def __init__(self, every_n_steps: PositiveInt = 50, depth: NonNegativeInt = 1) -> None:
         if every_n_steps < 1 or depth < 0:
             raise ComponentError("cb.gradient_norms: every_n_steps is at least 1 and depth at least 0")
         self.every_n_steps = every_n_steps

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from offline_trainer_core.errors import ComponentError
+from offline_trainer_core.types import PositiveInt
 
 __all__ = ["LrMonitor"]
 
@@ -15,7 +16,7 @@ class LrMonitor:
     The names are `lr/<optimizer>/<group>`; a group's name is its `name`, else its index.
     """
 
-    def __init__(self, every_n_steps: int = 50) -> None:
+    def __init__(self, every_n_steps: PositiveInt = 50) -> None:
         if every_n_steps < 1:
             raise ComponentError(f"cb.lr_monitor: every_n_steps is at least 1, not {every_n_steps}")
         self.every_n_steps = every_n_steps

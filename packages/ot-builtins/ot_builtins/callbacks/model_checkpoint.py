@@ -9,6 +9,7 @@ from typing import Any
 
 from offline_trainer_core import hookimpl
 from offline_trainer_core.errors import ComponentError
+from offline_trainer_core.types import PositiveInt
 from ot_builtins.callbacks.monitor import Mode, Monitor
 from ot_builtins.destinations import destination
 
@@ -37,11 +38,11 @@ class ModelCheckpoint:
         self,
         save_dir: str | None = None,
         save_last: bool = True,
-        every_n_steps: int | None = None,
-        every_n_epochs: int | None = None,
+        every_n_steps: PositiveInt | None = None,
+        every_n_epochs: PositiveInt | None = None,
         monitor: str | None = None,
         mode: Mode = "min",
-        keep_last: int | None = None,
+        keep_last: PositiveInt | None = None,
         async_save: bool = False,
     ) -> None:
         counts = {"every_n_steps": every_n_steps, "every_n_epochs": every_n_epochs, "keep_last": keep_last}

@@ -9,6 +9,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile, schedule
 
 from offline_trainer_core.errors import ComponentError
+from offline_trainer_core.types import NonNegativeInt, PositiveInt
 from ot_builtins.destinations import destination
 
 __all__ = ["Profiler"]
@@ -23,9 +24,9 @@ class Profiler:
 
     def __init__(
         self,
-        wait: int = 10,
-        warmup: int = 2,
-        active: int = 5,
+        wait: NonNegativeInt = 10,
+        warmup: NonNegativeInt = 2,
+        active: PositiveInt = 5,
         dir: str = "profile",  # noqa: A002 - the argument's name in the configuration
         record_shapes: bool = False,
         profile_memory: bool = False,

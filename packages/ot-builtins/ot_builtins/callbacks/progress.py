@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from offline_trainer_core.types import PositiveFloat
+
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.live import Live
@@ -24,7 +26,7 @@ class Progress:
     nothing. Elsewhere it is a plain line whenever training is logged.
     """
 
-    def __init__(self, metric: str | None = None, refresh_per_second: float = 4.0) -> None:
+    def __init__(self, metric: str | None = None, refresh_per_second: PositiveFloat = 4.0) -> None:
         """`metric` is the logged value to show, of training and validation; by default the first that names a loss."""
         self.metric = metric
         self.refresh_per_second = refresh_per_second

@@ -8,6 +8,7 @@ from typing import Any
 from offline_trainer_core import hookimpl
 from offline_trainer_core.errors import ComponentError
 from offline_trainer_core.nest import leaves
+from offline_trainer_core.types import PositiveInt
 
 __all__ = ["Throughput"]
 
@@ -19,7 +20,7 @@ class Throughput:
     Validations and evaluations do not count.
     """
 
-    def __init__(self, every_n_steps: int = 50) -> None:
+    def __init__(self, every_n_steps: PositiveInt = 50) -> None:
         if every_n_steps < 1:
             raise ComponentError(f"cb.throughput: every_n_steps is at least 1, not {every_n_steps}")
         self.every_n_steps = every_n_steps

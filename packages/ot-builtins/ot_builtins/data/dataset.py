@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
 from offline_trainer_core.errors import DataError
+from offline_trainer_core.types import NonNegativeInt, PositiveInt
 from ot_builtins.data.order import Order, generator_for, seed_for, training_order, validation_order
 from ot_builtins.data.placement import Placement
 
@@ -45,13 +46,13 @@ class DatasetData:
     def __init__(
         self,
         dataset: Any,
-        batch_size: int,
+        batch_size: PositiveInt,
         validation_dataset: Any = None,
-        num_workers: int = 0,
+        num_workers: NonNegativeInt = 0,
         pin_memory: bool | None = None,
-        prefetch_factor: int | None = None,
+        prefetch_factor: PositiveInt | None = None,
         persistent_workers: bool = True,
-        multiprocessing_context: str | None = None,
+        multiprocessing_context: Literal["fork", "forkserver", "spawn"] | None = None,
         collate_fn: Callable[[list[Any]], Any] | None = None,
         shuffle: bool = True,
         drop_last: bool = True,

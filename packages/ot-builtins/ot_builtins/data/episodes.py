@@ -5,20 +5,21 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from torch import Tensor
 
 from offline_trainer_core.errors import DataError
 from offline_trainer_core.spelling import did_you_mean
+from offline_trainer_core.types import Interval, NonNegativeInt, PositiveInt
 from ot_builtins.data.loader import RowLoader
 from ot_builtins.data.order import training_order, validation_order
 from ot_builtins.data.placement import Placement
 from ot_builtins.data.split import hold_out
 from ot_builtins.data.statistics import FieldStatistics
 from ot_builtins.data.storage.formats import open_storage
-from ot_builtins.data.storage.reading import read_ends, read_fields
+from ot_builtins.data.storage.reading import DType, read_ends, read_fields
 from ot_builtins.data.windows import EpisodeWindows, Span
 
 __all__ = ["Episodes"]
@@ -62,14 +63,14 @@ class Episodes:
         self,
         path: str | Path | Mapping[str, Any],
         fields: Mapping[str, str],
-        batch_size: int,
-        history: int = 2,
-        chunk: int = 16,
+        batch_size: PositiveInt,
+        history: PositiveInt = 2,
+        chunk: PositiveInt = 16,
         chunked: Sequence[str] = ("action",),
         chunk_from: Literal["current", "first_observation"] = "current",
-        skip_last: int = 0,
-        validation: float = 0.1,
-        dtypes: Mapping[str, str] | None = None,
+        skip_last: NonNegativeInt = 0,
+        validation: Annotated[float, Interval(ge=0, lt=1)] = 0.1,
+        dtypes: Mapping[str, DType] | None = None,
         shuffle: bool = True,
         drop_last: bool = True,
     ) -> None:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from offline_trainer_core.errors import DataError
+from offline_trainer_core.types import NonNegativeFloat, NonNegativeInt, PositiveInt
 from ot_builtins.data.loader import RowLoader
 from ot_builtins.data.order import generator_for, training_order, validation_order
 from ot_builtins.data.placement import Placement
@@ -37,12 +38,12 @@ class RandomRegression:
 
     def __init__(
         self,
-        batch_size: int = 32,
-        steps_per_epoch: int = 100,
-        val_steps_per_epoch: int = 10,
-        x_shape: Sequence[int] = (32,),
-        y_shape: Sequence[int] = (16,),
-        noise: float = 0.1,
+        batch_size: PositiveInt = 32,
+        steps_per_epoch: PositiveInt = 100,
+        val_steps_per_epoch: NonNegativeInt = 10,
+        x_shape: Sequence[PositiveInt] = (32,),
+        y_shape: Sequence[PositiveInt] = (16,),
+        noise: NonNegativeFloat = 0.1,
     ) -> None:
         if min(batch_size, steps_per_epoch, *x_shape, *y_shape) < 1 or val_steps_per_epoch < 0:
             raise DataError("data.random_regression: sizes must be at least 1, and val_steps_per_epoch at least 0")

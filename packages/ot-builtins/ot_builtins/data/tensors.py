@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from torch import Tensor
 
 from offline_trainer_core.errors import DataError
+from offline_trainer_core.types import Interval, PositiveInt
 from ot_builtins.data.loader import RowLoader
 from ot_builtins.data.order import ReplacementOrder, training_order, validation_order
 from ot_builtins.data.placement import Placement
 from ot_builtins.data.split import hold_out
 from ot_builtins.data.statistics import FieldStatistics
 from ot_builtins.data.storage.formats import open_storage
-from ot_builtins.data.storage.reading import read_fields
+from ot_builtins.data.storage.reading import DType, read_fields
 from ot_builtins.data.table import RowTable
 
 __all__ = ["Tensors"]
@@ -49,12 +50,12 @@ class Tensors:
     def __init__(
         self,
         data: Source,
-        batch_size: int,
+        batch_size: PositiveInt,
         fields: Mapping[str, str] | None = None,
-        validation: float | Source = 0.0,
-        dtypes: Mapping[str, str] | None = None,
+        validation: Annotated[float, Interval(ge=0, lt=1)] | Source = 0.0,
+        dtypes: Mapping[str, DType] | None = None,
         sample: Literal["epoch", "with_replacement"] = "epoch",
-        steps_per_epoch: int | None = None,
+        steps_per_epoch: PositiveInt | None = None,
         shuffle: bool = True,
         drop_last: bool = True,
     ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -12,8 +12,9 @@ from ot_builtins.evals.actions import to_space
 from ot_builtins.evals.observations import View
 from ot_builtins.evals.video import Film
 
-__all__ = ["REDUCTIONS", "Episode", "Measures"]
+__all__ = ["REDUCTIONS", "Episode", "Measures", "Reduction"]
 
+Reduction = Literal["max", "min", "mean", "last"]
 REDUCTIONS: dict[str, Callable[[list[float]], float]] = {
     "max": max,
     "min": min,

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 
+from offline_trainer_core import Policy
 from offline_trainer_core.errors import ComponentError
-from offline_trainer_core.types import RunInfo
+from offline_trainer_core.types import NonNegativeInt, PositiveInt, RunInfo
 from ot_builtins.destinations import destination
-from ot_builtins.evals.episode import Episode, Measures
+from ot_builtins.evals.episode import Episode, Measures, Reduction
 from ot_builtins.evals.observations import WHOLE, View
 from ot_builtins.evals.policies import RandomPolicy
 from ot_builtins.evals.report import draw_results, write_results
@@ -54,18 +55,18 @@ class Gymnasium:
     def __init__(
         self,
         env_id: str,
-        episodes: int = 10,
-        seed: int = 0,
+        episodes: PositiveInt = 10,
+        seed: NonNegativeInt = 0,
         env_kwargs: Mapping[str, Any] | None = None,
         observation: Mapping[str, str] | None = None,
-        history: int | None = None,
-        action_horizon: int | None = None,
-        num_envs: int = 1,
-        max_steps: int | None = None,
+        history: PositiveInt | None = None,
+        action_horizon: PositiveInt | None = None,
+        num_envs: PositiveInt = 1,
+        max_steps: PositiveInt | None = None,
         success: str | float | None = None,
-        record: Mapping[str, str] | None = None,
-        baselines: Mapping[str, Any] | None = None,
-        video: int = 0,
+        record: Mapping[str, Reduction] | None = None,
+        baselines: Mapping[str, Policy | Literal["random"]] | None = None,
+        video: NonNegativeInt = 0,
         plot: bool = True,
         dir: str = "evaluations",  # noqa: A002 - the argument's name in the configuration
     ) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 
+from offline_trainer_core.types import PositiveInt
+
 __all__ = ["Stdout"]
 
 
@@ -14,7 +16,7 @@ class Stdout:
     Training is printed at most every `every_n_steps` optimizer steps; validations and evaluations always are.
     """
 
-    def __init__(self, every_n_steps: int = 1) -> None:
+    def __init__(self, every_n_steps: PositiveInt = 1) -> None:
         self.every_n_steps = every_n_steps
         self._printed: int | None = None
 

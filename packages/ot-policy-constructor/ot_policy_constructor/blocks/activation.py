@@ -4,10 +4,48 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Annotated, Literal
 
 from torch import nn
 from torch.nn.modules import activation as activations
 
+from offline_trainer_core import ComponentOf
+
+Activation = Annotated[
+    Literal[
+        "CELU",
+        "ELU",
+        "GELU",
+        "GLU",
+        "Hardshrink",
+        "Hardsigmoid",
+        "Hardswish",
+        "Hardtanh",
+        "LeakyReLU",
+        "LogSigmoid",
+        "LogSoftmax",
+        "Mish",
+        "PReLU",
+        "RReLU",
+        "ReLU",
+        "ReLU6",
+        "SELU",
+        "SiLU",
+        "Sigmoid",
+        "Softmax",
+        "Softmax2d",
+        "Softmin",
+        "Softplus",
+        "Softshrink",
+        "Softsign",
+        "Tanh",
+        "Tanhshrink",
+    ],
+    ComponentOf("nn"),
+]
+"""The activations of torch that are made without arguments."""
+
+Norm = Annotated[Literal["BatchNorm1d", "LayerNorm", "RMSNorm"], ComponentOf("nn")]
 NORMS: dict[str, type[nn.Module]] = {
     "BatchNorm1d": nn.BatchNorm1d,
     "LayerNorm": nn.LayerNorm,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from ot_policy_constructor.blocks.activation import make_activation
+from offline_trainer_core import NonNegativeInt, PositiveInt
+from ot_policy_constructor.blocks.activation import Activation, make_activation
 
 
 class ConvBnAct(nn.Sequential):
@@ -16,14 +17,14 @@ class ConvBnAct(nn.Sequential):
 
     def __init__(
         self,
-        in_channels: int | None,
-        out_channels: int,
-        kernel_size: int = 3,
-        stride: int = 1,
-        padding: int | None = None,
-        dilation: int = 1,
-        groups: int = 1,
-        activation: str | None = "ReLU",
+        in_channels: PositiveInt | None,
+        out_channels: PositiveInt,
+        kernel_size: PositiveInt = 3,
+        stride: PositiveInt = 1,
+        padding: NonNegativeInt | None = None,
+        dilation: PositiveInt = 1,
+        groups: PositiveInt = 1,
+        activation: Activation | None = "ReLU",
     ) -> None:
         super().__init__()
         padding = dilation * (kernel_size - 1) // 2 if padding is None else padding
@@ -45,7 +46,13 @@ class ResidualBlock(nn.Module):
     and taken from the first batch.
     """
 
-    def __init__(self, in_channels: int | None, out_channels: int, stride: int = 1, activation: str = "ReLU") -> None:
+    def __init__(
+        self,
+        in_channels: PositiveInt | None,
+        out_channels: PositiveInt,
+        stride: PositiveInt = 1,
+        activation: Activation = "ReLU",
+    ) -> None:
         super().__init__()
         self.conv1 = ConvBnAct(in_channels, out_channels, stride=stride, activation=activation)
         self.conv2 = ConvBnAct(out_channels, out_channels, activation=None)

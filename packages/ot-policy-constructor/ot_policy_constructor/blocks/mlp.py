@@ -7,7 +7,8 @@ from itertools import pairwise
 
 from torch import nn
 
-from ot_policy_constructor.blocks.activation import make_activation, make_norm
+from offline_trainer_core import PositiveInt, UnitInterval
+from ot_policy_constructor.blocks.activation import Activation, Norm, make_activation, make_norm
 
 
 class MLP(nn.Sequential):
@@ -21,11 +22,11 @@ class MLP(nn.Sequential):
 
     def __init__(
         self,
-        dims: Sequence[int | None],
-        activation: str = "ReLU",
-        norm: str | None = None,
-        dropout: float = 0.0,
-        output_activation: str | None = None,
+        dims: Sequence[PositiveInt | None],
+        activation: Activation = "ReLU",
+        norm: Norm | None = None,
+        dropout: UnitInterval = 0.0,
+        output_activation: Activation | None = None,
         bias: bool = True,
     ) -> None:
         if len(dims) < 2 or any(size is None for size in dims[1:]):

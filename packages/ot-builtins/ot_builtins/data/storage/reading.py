@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -13,9 +14,10 @@ from offline_trainer_core.errors import DataError
 from offline_trainer_core.spelling import did_you_mean
 from ot_builtins.data.storage.storage import Array, Column, Storage, reading
 
-__all__ = ["read_ends", "read_fields"]
+__all__ = ["DType", "read_ends", "read_fields"]
 
-_DTYPES = ("bool", "uint8", "int16", "int32", "int64", "float16", "float32", "float64")
+DType = Literal["bool", "uint8", "int16", "int32", "int64", "float16", "float32", "float64"]
+_DTYPES = get_args(DType)
 
 
 def read_fields(
