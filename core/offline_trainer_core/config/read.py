@@ -45,6 +45,7 @@ def is_clean(text: str, file: str, findings: Findings) -> bool:
         before.append("")
     place = Location(file, len(before), len(before[-1]) + 1)
     fix = 'write it as an escape in double quotes, such as "\\x00"'
+    findings.sources[file] = _NOT_PRINTABLE.sub("\ufffd", text)  # a terminal would obey what it is shown
     findings.add("bad-character", f"the character {found.group()!r} is not allowed in YAML", location=place, fix=fix)
     return False
 
@@ -56,9 +57,9 @@ def _decode(data: bytes, file: str, findings: Findings) -> str | None:
         before = data[: error.start].decode("utf-8", errors="replace")
         line = before.count("\n") + 1
         place = Location(file, line, len(before) - before.rfind("\n"))
-        findings.add(
-            "bad-encoding", f"byte 0x{data[error.start]:02x} is not UTF-8", location=place, fix="save as UTF-8"
-        )
+        findings.sources[file] = data.decode("utf-8-sig", errors="replace")
+        message, fix = f"byte 0x{data[error.start]:02x} is not UTF-8", "save the file as UTF-8"
+        findings.add("bad-encoding", message, location=place, fix=fix)
         return None
     findings.sources[file] = text
     return text if is_clean(text, file, findings) else None

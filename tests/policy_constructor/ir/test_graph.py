@@ -131,7 +131,7 @@ def test_what_the_language_forbids_is_found_where_it_stands(place, value, where,
 @pytest.mark.parametrize(
     ("place", "value", "suggestion"),
     [
-        ("nodes/0/call", "module:trnk", "trunk"),
+        ("nodes/0/call", "module:trnk", "module:trunk"),
         ("nodes/0/call", "trunk", "module:trunk"),
         ("nodes/0/call", "relu", "op:relu"),
         ("nodes/0/args/0", "$obz", "$obs"),

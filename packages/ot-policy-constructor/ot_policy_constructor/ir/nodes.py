@@ -103,9 +103,10 @@ def _read_call(
     else:
         if match[2] not in modules:
             module = nearest(match[2], modules)
-            findings.excuse(module and f"module:{module}")
+            meant = module and f"module:{module}"
+            findings.excuse(meant)
             known = ", ".join(modules) or "none"
-            findings.add(path, "unknown-module", f"there is no module '{match[2]}'; there are: {known}", module)
+            findings.add(path, "unknown-module", f"there is no module '{match[2]}'; there are: {known}", meant)
         return "module", match[2]
     return "op", ""
 
