@@ -11,10 +11,10 @@ import click
 from offline_trainer_core.catalogue import import_local_module
 from offline_trainer_core.cli.options import config_argument, overrides_argument, traceback_option
 from offline_trainer_core.cli.screen import print_problems
-from offline_trainer_core.config import resolve_config
+from offline_trainer_core.config import in_text_order
 from offline_trainer_core.errors import ComponentError, ConfigError, Problem
-from offline_trainer_core.plan import Layer, check_config_tree
-from offline_trainer_core.run import build_registry
+from offline_trainer_core.plan import Layer, check_arguments_live, without_consequences
+from offline_trainer_core.run import try_check
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -45,18 +45,16 @@ def command(ctx: click.Context, config: str, overrides: tuple[str, ...], style: 
 
 
 def _check(source: str, overrides: Sequence[str], deep: bool) -> tuple[list[Layer], list[Problem]]:
-    try:
-        config = resolve_config(source, overrides)
-    except ConfigError as error:
-        return [Layer("composition", "failed")], list(error.problems)
-    registry = build_registry(config)
-    report = check_config_tree(config, registry)
-    if not deep:
+    report, config, registry = try_check(source, overrides)
+    if not deep or config is None or registry is None:
         return list(report.layers), list(report.problems)
     found = list(_import_all(config, report.plan, registry))
     detail = f"{len(set(report.plan.entries.values()))} components imported"
     imports = Layer("imports", "failed" if found else "passed", detail)
-    return [*report.layers, imports], [*report.problems, *found]
+    live = check_arguments_live(config, registry)
+    calls = Layer("live signatures", "failed" if live.problems else "passed", f"{live.checked} more calls checked")
+    problems = without_consequences([*report.problems, *found, *live.problems], config, report.plan.model_files)
+    return [*report.layers, imports, calls], list(in_text_order(problems, list(config.sources)))
 
 
 def _import_all(config: Config, plan: Plan, registry: Registry) -> Iterator[Problem]:
@@ -84,6 +82,7 @@ def _print_text(layers: Sequence[Layer], problems: Sequence[Problem]) -> None:
 
 def _print_json(layers: Sequence[Layer], problems: Sequence[Problem]) -> None:
     content: dict[str, Any] = {
+        "schema_version": 1,
         "valid": not any(problem.severity == "error" for problem in problems),
         "layers": [{"name": name, "status": status, "detail": detail} for name, status, detail in layers],
         "problems": [

@@ -92,7 +92,7 @@ class _Reader:
     def _name(self, node: ast.expr) -> str | None:
         """Return the bare name of a type that is understood, or None."""
         home, _, name = (self._full(node) or "").rpartition(".")
-        return name if name and (home in HOMES or (self.scope is None and home in ("", "t"))) else None
+        return name if name and (home in HOMES or (self.scope is None and not home)) else None
 
     def _is_object(self, node: ast.expr) -> bool:
         bare = self.scope is None and self._name(node) in ("Callable", "type", "Type")

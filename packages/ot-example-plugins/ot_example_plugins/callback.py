@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from offline_trainer_core import PositiveFloat, PositiveInt
+from offline_trainer_core import NonNegativeFloat, PositiveInt
 
 
 class TimeLimit:
@@ -14,7 +14,7 @@ class TimeLimit:
     The clock starts with the process's first step and is read every `every_n_steps` steps.
     """
 
-    def __init__(self, minutes: PositiveFloat, every_n_steps: PositiveInt = 10) -> None:
+    def __init__(self, minutes: NonNegativeFloat, every_n_steps: PositiveInt = 10) -> None:
         self.minutes = minutes
         self.every_n_steps = every_n_steps
 

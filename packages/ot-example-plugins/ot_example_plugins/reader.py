@@ -1,4 +1,4 @@
-"""A reader: what can be said about a frontend's definition before torch is loaded."""
+"""Readers: what can be said about components before torch is loaded."""
 
 from __future__ import annotations
 
@@ -8,18 +8,44 @@ from difflib import get_close_matches
 from typing import Any
 
 KEYS = ("sizes", "activation")
+FIELDS = ("observation", "action", "reward", "next_observation", "terminated", "truncated")
 
 
 @dataclass
 class Reading:
-    """What `ot check` learns from a definition."""
+    """What `ot check` learns. Each attribute may be left out; None stands for what cannot be told."""
 
     inputs: tuple[str, ...] | None = None
-    """Names of the model's inputs; None if they cannot be known."""
+    """A model: what it is called with."""
+    fields: tuple[str, ...] | None = None
+    """Data: what a batch has."""
+    calls: tuple[int, dict[str, str]] | None = None
+    """An io: with how many positional arguments it calls the model, and where it names which keyword arguments."""
+    reads: list[tuple[str, str, Any]] = field(default_factory=list)
+    """What is read from others: (where it is named, source, path)."""
     references: list[tuple[str, str]] = field(default_factory=list)
-    """Components that the definition names, and where: (path below the definition, key)."""
+    """Components that the arguments name outside of specs: (where, key)."""
     problems: list[tuple[str, str, str, str | None]] = field(default_factory=list)
-    """What is wrong: (path below the definition, code, message, suggestion)."""
+    """What is wrong: (where, code, message, suggestion)."""
+
+
+def read_demonstrations(arguments: Mapping[str, Any]) -> Reading:
+    """What a batch of `data.examples.demonstrations` has."""
+    return Reading(fields=FIELDS)
+
+
+def read_concatenate(arguments: Mapping[str, Any]) -> Reading:
+    """What `io.examples.concatenate` reads from a batch; it calls the model with one vector."""
+    fields, target = arguments.get("fields"), arguments.get("target", "action")
+    reads = [
+        (f"fields[{index}]", "batch", name) for index, name in enumerate(fields if isinstance(fields, list) else ())
+    ]
+    return Reading(calls=(1, {}), reads=[*reads, ("target", "batch", target)])
+
+
+def read_log_cosh(arguments: Mapping[str, Any]) -> Reading:
+    """The mask that `loss.examples.log_cosh` reads from a batch."""
+    return Reading(reads=[("mask_path", "batch", arguments.get("mask_path"))])
 
 
 def read_widths(definition: Mapping[str, Any]) -> Reading:
