@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import click
 
-from offline_trainer_core.cli.options import config_argument, overrides_argument, traceback_option
+from offline_trainer_core.cli.options import config_argument, config_file, overrides_argument, traceback_option
 from offline_trainer_core.cli.screen import print_yaml
-from offline_trainer_core.config import MappingNode, SequenceNode, masked, resolve_config, to_yaml
+from offline_trainer_core.config import MappingNode, SequenceNode, masked_node, resolve_config, split_path, to_yaml
+from offline_trainer_core.config.secret_names import is_secret_path, without_secrets
+from offline_trainer_core.errors import UsageError
+from offline_trainer_core.spelling import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,24 +28,44 @@ __all__ = ["command"]
 @config_argument
 @overrides_argument
 @click.option("--origin", is_flag=True, help="Say beside each value where it was set.")
+@click.option("--only", metavar="PATH", default="", help="Show the value at this path alone.")
+@click.option("--format", "style", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True)
 @traceback_option
-def command(config: str, overrides: tuple[str, ...], origin: bool) -> None:
+def command(config: str, overrides: tuple[str, ...], origin: bool, only: str, style: str) -> None:
     """Print a configuration as it resolves.
 
-    Files are composed, overrides applied, templates and interpolations resolved; secrets are masked.
+    Files are composed, overrides applied, templates and interpolations resolved; secrets are masked. CONFIG may be the
+    folder of a run.
     """
-    resolved = resolve_config(config, overrides)
-    text = to_yaml(masked(resolved))
-    print_yaml(_with_origins(text, resolved) if origin else text)
+    resolved = resolve_config(config_file(config), overrides)
+    node = _at(resolved, only)
+    value = masked_node(node, is_secret_path(split_path(only)))
+    if style == "json":
+        if origin:
+            raise UsageError(
+                "--origin writes comments, which JSON does not have: leave out one of --origin and --format"
+            )
+        click.echo(json.dumps(value, indent=2))
+        return
+    text = to_yaml(value).removesuffix("...\n")
+    print_yaml(_with_origins(text, node) if origin else text)
 
 
-def _with_origins(text: str, config: Config) -> str:
+def _at(config: Config, path: str) -> Node:
+    node = config.find(path)
+    if node is None:
+        hint = did_you_mean(path, [known for known, _ in config.walk() if known])
+        raise UsageError(f"nothing is set at '{path}'{hint}")
+    return node
+
+
+def _with_origins(text: str, node: Node) -> str:
     import yaml
 
     comments: dict[int, dict[str, None]] = {}
     printed = yaml.compose(text, Loader=yaml.SafeLoader)
-    assert printed is not None, "a configuration is a mapping"
-    for line, origin in _origins(config.root, printed):
+    assert printed is not None, "a value is shown as something"
+    for line, origin in _origins(node, printed):
         comments.setdefault(line, {})[origin] = None
     lines = text.splitlines()
     width = min(60, max(len(lines[number]) for number in comments))
@@ -63,6 +87,7 @@ def _origins(node: Node, shown: yaml.Node) -> Iterator[tuple[int, str]]:
 
 
 def _origin(node: Node) -> str:
-    place = f"{node.location.file}:{node.location.line}" if node.location else ""
-    directive = node.history[0].directive if node.history else "file"
-    return place if directive == "file" else f"{place} ({directive})"
+    assert node.location is not None
+    file, line, _ = node.location
+    place = file if node.directive == "override" else f"{file}:{line}"
+    return place if node.directive in ("file", "override") else f"{place} ({without_secrets(node.directive)})"

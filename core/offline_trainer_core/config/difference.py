@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from offline_trainer_core.config.paths import join_path
 from offline_trainer_core.config.resolved import Config
-from offline_trainer_core.config.secret_names import MASK, is_secret_key
+from offline_trainer_core.config.secret_names import MASK, is_secret_key, without_secrets
 from offline_trainer_core.config.secrets import masked_node
 from offline_trainer_core.config.tree import MappingNode, Node, ScalarNode, SequenceNode, to_plain
 from offline_trainer_core.errors import Location
@@ -73,7 +73,7 @@ class _At:
     @property
     def side(self) -> Side:
         value = masked_node(self.node, self.secret)
-        return Side(self.path, value, self.node.location, self.node.directive)
+        return Side(self.path, value, self.node.location, without_secrets(self.node.directive))
 
 
 def _changes(a: _At, b: _At) -> Iterator[Change]:

@@ -9,6 +9,7 @@ import yaml
 
 from offline_trainer_core.config.scalars import NUMBER
 from offline_trainer_core.config.tree import MappingNode, ScalarNode, SequenceNode, to_plain
+from offline_trainer_core.errors import Unknown
 
 __all__ = ["to_inline_yaml", "to_yaml"]
 
@@ -38,11 +39,18 @@ def to_yaml(tree: Any) -> str:
     return text
 
 
+class _InlineDumper(_Dumper):
+    """Also shows what is not known, which never stands in a file."""
+
+
+_InlineDumper.add_representer(Unknown, lambda dumper, _: dumper.represent_scalar("tag:yaml.org,2002:null", "<unknown>"))
+
+
 def to_inline_yaml(tree: Any) -> str:
     """Return a value as YAML on one line, as it would stand behind its key."""
     plain = to_plain(tree) if isinstance(tree, (ScalarNode, SequenceNode, MappingNode)) else tree
     text: str = yaml.dump(
-        _escaped(plain), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=2**16, default_flow_style=True
+        _escaped(plain), Dumper=_InlineDumper, sort_keys=False, allow_unicode=True, width=2**16, default_flow_style=True
     )
     return " ".join(text.removesuffix("...\n").split("\n")).strip()
 
