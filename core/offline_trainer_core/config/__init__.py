@@ -1,5 +1,6 @@
 """The configuration language: YAML files, overrides and the environment to one frozen tree of located values."""
 
+from offline_trainer_core.config.chain import inclusions
 from offline_trainer_core.config.difference import Change, Side, difference
 from offline_trainer_core.config.digest import config_digest
 from offline_trainer_core.config.dump import to_inline_yaml, to_yaml
@@ -20,6 +21,7 @@ from offline_trainer_core.config.tree import (
     to_plain,
     walk,
 )
+from offline_trainer_core.config.written import parse_written, read_written
 
 __all__ = [
     "Assignment",
@@ -35,12 +37,15 @@ __all__ = [
     "difference",
     "has_unknown",
     "in_text_order",
+    "inclusions",
     "is_secret_key",
     "is_unknown",
     "join_path",
     "masked",
     "masked_node",
     "parent_path",
+    "parse_written",
+    "read_written",
     "redacted",
     "resolve_config",
     "split_path",
