@@ -49,7 +49,7 @@ def check_call(call: Call, signature: Signature, folders: tuple[str, ...]) -> It
     inner = signature.without_first() if call.entry.kind in HANDED_ON and call.mention.factory else signature
     severity: Literal["error", "warning"] = "error" if call.entry.signature_policy == "strict" else "warning"
     problems = [*_misfits(call, inner), *wrong_types(call, inner, folders)]
-    yield from (replace(problem, notes=note, severity=severity) for problem in problems)
+    yield from (replace(problem, notes=(*note, *problem.notes), severity=severity) for problem in problems)
 
 
 def _misfits(call: Call, signature: Signature) -> Iterator[Problem]:

@@ -6,10 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from offline_trainer_core.config import Config, MappingNode, Node, ScalarNode, join_path, to_plain
+from offline_trainer_core.config import (
+    Config,
+    MappingNode,
+    Node,
+    ScalarNode,
+    SequenceNode,
+    is_unknown,
+    join_path,
+    to_plain,
+)
 from offline_trainer_core.errors import Problem
 
-__all__ = ["RESERVED", "Document", "Mention", "is_spec", "text_of"]
+__all__ = ["RESERVED", "Document", "Mention", "is_open", "is_spec", "text_of"]
 
 RESERVED = ("_type_", "_target_", "_args_", "_kwargs_")
 
@@ -81,6 +90,15 @@ class Mention:
 def is_spec(node: Node | None) -> bool:
     """Whether `node` is a mapping that becomes an object."""
     return isinstance(node, MappingNode) and ("_type_" in node.items or "_target_" in node.items)
+
+
+def is_open(node: Node) -> bool:
+    """Whether a reported problem leaves open the form of `node`: all but the arguments of the specs in it."""
+    if isinstance(node, SequenceNode):
+        return any(map(is_open, node.items))
+    if not isinstance(node, MappingNode):
+        return is_unknown(node)
+    return not node.is_complete or (not is_spec(node) and any(map(is_open, node.items.values())))
 
 
 def text_of(node: Node | None) -> str | None:

@@ -23,13 +23,16 @@ def check_fields(
     if not isinstance(node, MappingNode):
         yield document.problem("wrong-type", f"'{path}' must be a mapping", path, allowed=", ".join(table))
         return
+    misspelled = set()
     for key in node.items:
         if key in table:
             yield from check_value(document, join_path(path, key), table[key].annotation)
         elif key not in known:
-            yield unknown_key(document, path, key, (*known, *table))
+            problem = unknown_key(document, path, key, (*known, *table))
+            misspelled.add(problem.suggestion)
+            yield problem
     for key, field in table.items():
-        if field.required and key not in node.items:
+        if field.required and key not in node.items and key not in misspelled:
             yield document.problem("missing-key", f"'{path}' needs '{key}'", path, fix=f"add {key}: ... under {path}")
 
 
@@ -55,13 +58,15 @@ def descend(path: str, value: Any, keys: Iterable[str | int]) -> tuple[str, Any]
 def unknown_key(document: Document, path: str, key: str, known: Iterable[str]) -> Problem:
     """Return the problem of a key that may not stand in the mapping at `path`."""
     allowed = list(known)
+    node = document.config.find(path)
+    given = node.items if isinstance(node, MappingNode) else {}
     where = f"'{path}'" if path else "the top level"
     return document.problem(
         "unknown-key",
         f"'{key}' is not a key of {where}",
         join_path(path, key),
         at_key=True,
-        suggestion=nearest(key, allowed),
+        suggestion=nearest(key, (name for name in allowed if name not in given)),
         allowed=", ".join(allowed),
     )
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
 from offline_trainer_core.catalogue import Registry
-from offline_trainer_core.config import Config, MappingNode, Node, join_path, resolve_config
-from offline_trainer_core.errors import ConfigError, Problem
+from offline_trainer_core.config import Config, MappingNode, Node, inclusions, join_path, refusal, try_resolve
+from offline_trainer_core.errors import Location, Problem
 from offline_trainer_core.plan.document import Document, Mention, is_spec, text_of
 from offline_trainer_core.plan.fields import check_fields, unknown_key
 from offline_trainer_core.plan.sections import MODEL_OPTIONS, SECTIONS, is_free
@@ -96,14 +97,14 @@ class ModelForms:
 
     def _content(self, document: Document, node: Node, path: str) -> None:
         """Take what a model file holds: `schema_version` and `model`."""
+        for key in node.items if isinstance(node, MappingNode) else ():
+            if key not in ("schema_version", "model") and not is_free(key):
+                self._walk.problems.append(unknown_key(document, path, key, ["schema_version", "model"]))
         model = node.get("model") if isinstance(node, MappingNode) else None
-        if not isinstance(node, MappingNode) or model is None:
+        if model is None:
             message = "a model file holds 'schema_version: 1' and 'model: ...'"
             self._walk.problems.append(document.problem("missing-section", message, path))
             return
-        for key in node.items:
-            if key not in ("schema_version", "model") and not is_free(key):
-                self._walk.problems.append(unknown_key(document, path, key, ["schema_version", "model"]))
         self._one(document, model, join_path(path, "model"), files=False)
 
     def _file(self, document: Document, node: Node, path: str) -> None:
@@ -111,26 +112,31 @@ class ModelForms:
         if not name:
             self._walk.problems.append(document.problem("wrong-type", f"'{path}' takes the path of a file", path))
             return
-        file = _beside(node, document.config, Path(name).expanduser())
-        try:
-            config = resolve_config(file)
-        except ConfigError as error:
-            self._walk.problems += [_placed(problem, document, path) for problem in error.problems]
+        file = str(_beside(node, document.config, Path(os.path.expanduser(name))))
+        if reason := refusal(file):
+            message = f"the file '{file}' is not read: {reason}"
+            self._walk.problems.append(document.problem("unreadable-file", message, path))
             return
-        except OSError as error:
-            message = f"the model file cannot be read: {error.strerror or error}"
-            self._walk.problems.append(document.problem("file-not-found", message, path, notes=(f"looked for {file}",)))
+        config, problems = try_resolve(file)
+        included = dict(document.config.included)
+        if node.location is not None:
+            included[file] = node.location
+        chain = tuple(inclusions(Location(file, 1, 1), included))
+        self._walk.problems += [_placed(problem, document, path, chain) for problem in problems]
+        if config is None:
             return
+        config = replace(config, included={**included, **config.included})
         inner = Document(config, document.place(path))
         self.files[inner.prefix] = config
         self._walk.problems += _version(inner)
         self._content(inner, config.root, "")
 
 
-def _placed(problem: Problem, document: Document, path: str) -> Problem:
-    """Return a problem of a model file with the place that names the file, where it has none of its own."""
+def _placed(problem: Problem, document: Document, path: str, chain: tuple[str, ...]) -> Problem:
+    """Return a problem of a model file with the place that names the file: as notes, or where it has no other."""
     if problem.location is not None:
-        return problem
+        place = ".".join(part for part in (document.place(path), problem.config_path) if part)
+        return replace(problem, config_path=place, notes=(*problem.notes, *chain))
     here = document.problem(problem.code, problem.message, path)
     return replace(here, suggestion=problem.suggestion, allowed=problem.allowed)
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from offline_trainer_core.catalogue import Entry, Registry
-from offline_trainer_core.config import Config
+from offline_trainer_core.config import Config, has_unknown, to_plain
 from offline_trainer_core.errors import ComponentError, Problem
-from offline_trainer_core.plan.document import Mention
+from offline_trainer_core.plan.document import Mention, is_open
 from offline_trainer_core.plan.imports import find_local_modules, find_plugins
 from offline_trainer_core.plan.named import named_by
 from offline_trainer_core.plan.plan import Plan
@@ -101,14 +101,19 @@ def _read(mention: Mention, entry: Entry, registry: Registry, names: Names) -> I
 
 
 def _readable(mention: Mention, entry: Entry) -> Mapping[str, Any] | None:
-    """Return a frontend's definition, or the arguments of any other component; None where a reader has no name for
-    them.
+    """Return a frontend's definition, or the arguments of any other component.
+
+    None where a reader has no name for them, or where a reported problem leaves open what they are.
     """
     if entry.kind == "frontend":
-        definition = mention.document.config.plain(mention.path)
+        node = mention.document.config.find(mention.path)
+        if node is None or is_open(node):
+            return None
+        definition = to_plain(node)
         return definition if isinstance(definition, Mapping) else {}
     positional, arguments, _ = mention.arguments()
-    return None if positional else arguments
+    is_known = mention.spec is None or not has_unknown(mention.spec)
+    return arguments if is_known and not positional else None
 
 
 def _located(mention: Mention, finding: Finding) -> Problem:

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from offline_trainer_core.catalogue import Registry
-from offline_trainer_core.config import Config
+from offline_trainer_core.config import Config, in_text_order
 from offline_trainer_core.errors import ConfigError, Problem
 from offline_trainer_core.plan.arguments import ArgumentCheck, check_arguments
+from offline_trainer_core.plan.consequences import without_consequences
 from offline_trainer_core.plan.crosschecks import CROSS_CHECKS, cross_check
 from offline_trainer_core.plan.document import Document
 from offline_trainer_core.plan.names import Names, resolve_names
 from offline_trainer_core.plan.plan import Plan
 
-__all__ = ["CheckReport", "Layer", "check_config_tree", "make_plan"]
+__all__ = ["CheckReport", "Layer", "check_config_tree", "make_plan", "report_unresolved"]
 
 
 class Layer(NamedTuple):
@@ -46,27 +47,43 @@ def make_plan(config: Config, registry: Registry) -> Plan:
     names = resolve_names(config, registry)
     errors = [problem for problem in names.problems if problem.severity == "error"]
     if errors:
-        raise ConfigError(_in_text_order(errors, config))
+        raise ConfigError(in_text_order(errors, list(config.sources)))
     return names.plan
 
 
-def check_config_tree(config: Config, registry: Registry) -> CheckReport:
-    """Check `config` as far as that goes without importing what it names: names, signatures, and what goes together."""
+def check_config_tree(config: Config, registry: Registry, found: Sequence[Problem] = ()) -> CheckReport:
+    """Check `config` as far as that goes without importing what it names: names, signatures, and what goes together.
+
+    `found` are the problems of resolution. What only follows from another problem is not reported.
+    """
     names = resolve_names(config, registry)
     arguments = check_arguments(names)
     crossed = tuple(cross_check(Document(config), names))
-    problems = [*config.warnings, *_version_warning(config), *names.problems, *arguments.problems, *crossed]
+    resolved = [*found, *config.warnings, *_version_warning(config)]
+    problems = [*resolved, *names.problems, *arguments.problems, *crossed]
+    causes = without_consequences(problems, config, names.plan.model_files)
+    kept = in_text_order(causes, list(config.sources))
+    taken_part = f"{_count(len(config.files), 'file')}, {_count(len(config.overrides), 'override')}"
     layers = (
-        _layer("composition", (), f"{_count(len(config.files), 'file')}, {_count(len(config.overrides), 'override')}"),
-        _layer("names", names.problems, _provenance(names)),
-        _layer("signatures", arguments.problems, _readability(arguments)),
-        _layer("cross-checks", crossed, _count(len(CROSS_CHECKS), "check")),
+        _layer("composition", resolved, kept, taken_part),
+        _layer("names", names.problems, kept, _provenance(names)),
+        _layer("signatures", arguments.problems, kept, _readability(arguments)),
+        _layer("cross-checks", crossed, kept, _count(len(CROSS_CHECKS), "check")),
     )
-    return CheckReport(names.plan, _in_text_order(problems, config), layers)
+    return CheckReport(names.plan, kept, layers)
 
 
-def _layer(name: str, problems: Iterable[Problem], detail: str) -> Layer:
-    errors = [problem for problem in problems if problem.severity == "error"]
+def report_unresolved(found: Sequence[Problem]) -> CheckReport:
+    """Return the report of a configuration that a file is missing in: nobody can tell what the file would have said."""
+    layers = [Layer("composition", "failed", _count(len(found), "error"))]
+    why = "a part of the configuration could not be read"
+    layers += [Layer(name, "skipped", why) for name in ("names", "signatures", "cross-checks")]
+    return CheckReport(Plan({}), tuple(found), tuple(layers))
+
+
+def _layer(name: str, problems: Iterable[Problem], kept: Iterable[Problem], detail: str) -> Layer:
+    said = set(kept)
+    errors = {problem for problem in problems if problem.severity == "error" and problem in said}
     return Layer(name, "failed", _count(len(errors), "error")) if errors else Layer(name, "passed", detail)
 
 
@@ -91,16 +108,3 @@ def _version_warning(config: Config) -> list[Problem]:
         return []
     message = "'schema_version' is missing; 1 is assumed"
     return [Document(config).problem("schema-version", message, "", fix="add schema_version: 1", severity="warning")]
-
-
-def _in_text_order(problems: Sequence[Problem], config: Config) -> tuple[Problem, ...]:
-    """Return `problems` by file, line and column, each said once; those without a place come last."""
-    files = list(config.sources)
-
-    def place(problem: Problem) -> tuple[int, str, int, int]:
-        if problem.location is None:
-            return len(files) + 1, "", 0, 0
-        file, line, column = problem.location
-        return files.index(file) if file in files else len(files), file, line, column
-
-    return tuple(sorted(dict.fromkeys(problems), key=place))

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from offline_trainer_core.run.chain import run
-    from offline_trainer_core.run.checked import build_registry, check_config
+    from offline_trainer_core.run.checked import build_registry, check_config, try_check
     from offline_trainer_core.run.evaluation import evaluate
     from offline_trainer_core.run.launching import launch
     from offline_trainer_core.run.rehearsal import rehearse
 
-__all__ = ["build_registry", "check_config", "evaluate", "launch", "rehearse", "run"]
+__all__ = ["build_registry", "check_config", "evaluate", "launch", "rehearse", "run", "try_check"]
 
 _MODULES = {
     "build_registry": "checked",
@@ -22,6 +22,7 @@ _MODULES = {
     "launch": "launching",
     "rehearse": "rehearsal",
     "run": "chain",
+    "try_check": "checked",
 }
 
 

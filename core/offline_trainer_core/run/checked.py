@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from offline_trainer_core.catalogue import Registry, installed_registry
-from offline_trainer_core.config import Config, resolve_config
+from offline_trainer_core.config import Config, try_resolve
 from offline_trainer_core.errors import ConfigError
-from offline_trainer_core.plan import CheckReport, Plan, check_config_tree
+from offline_trainer_core.plan import CheckReport, Plan, check_config_tree, report_unresolved
 
-__all__ = ["Checked", "Source", "build_registry", "check_config", "checked"]
+__all__ = ["Checked", "Source", "build_registry", "check_config", "checked", "try_check"]
 
 Source = str | os.PathLike[str] | Mapping[str, Any]
 
@@ -31,20 +31,27 @@ class Checked(NamedTuple):
 
 def checked(source: Source, overrides: Sequence[str]) -> Checked:
     """Resolve, plan and check; raises `ConfigError` with every problem."""
-    config = resolve_config(source, overrides)
-    registry = build_registry(config)
-    report = check_config_tree(config, registry)
-    if report.errors:
+    report, config, registry = try_check(source, overrides)
+    if config is None or registry is None or report.errors:
         raise ConfigError(report.errors)
     return Checked(config, registry, report)
 
 
+def try_check(source: Source, overrides: Sequence[str]) -> tuple[CheckReport, Config | None, Registry | None]:
+    """Return what `checked` returns, with all problems in the report; no configuration where a file is missing in it."""
+    config, problems = try_resolve(source, overrides)
+    if config is None:
+        return report_unresolved(problems), None, None
+    registry = build_registry(config)
+    return check_config_tree(config, registry, problems), config, registry
+
+
 def check_config(config: Source, overrides: Sequence[str] = ()) -> CheckReport:
     """Return everything that can be known to be wrong without importing a component; problems are not raised."""
-    resolved = resolve_config(config, overrides)
-    return check_config_tree(resolved, build_registry(resolved))
+    return try_check(config, overrides)[0]
 
 
 def build_registry(config: Config | None = None) -> Registry:
     """Return the components of the installed distributions; of those that `config` allows, if one is given."""
-    return installed_registry(config.plain("settings.allowed_distributions") if config is not None else None)
+    allowed = config.plain("settings.allowed_distributions") if config is not None else None
+    return installed_registry([n for n in allowed if isinstance(n, str)] if isinstance(allowed, list) else None)
