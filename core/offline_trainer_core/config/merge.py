@@ -190,6 +190,16 @@ def _merge_keyed(
     return tuple(merged.values())
 
 
+def _report_without_field(item: Node, field: str, findings: Findings, path: str) -> None:
+    message = f"'keyed' needs items with the field '{field}', and this has none"
+    written = nearest(field, item.items) if isinstance(item, MappingNode) else None
+    if isinstance(item, MappingNode) and written is not None and written in item.key_locations:
+        location, width = item.key_locations[written], len(written)
+        findings.add("bad-merge", message, path, location=location, width=width, suggestion=field)
+    else:
+        findings.at(item, "bad-merge", message, path)
+
+
 def _by_field(items: tuple[Node, ...], field: str, findings: Findings, path: str) -> dict[tuple[type, Scalar], Node]:
     found: dict[tuple[type, Scalar], Node] = {}
     for index, item in enumerate(items):
@@ -197,8 +207,7 @@ def _by_field(items: tuple[Node, ...], field: str, findings: Findings, path: str
         key = item.get(field) if isinstance(item, MappingNode) else None
         if not isinstance(key, ScalarNode):
             if not has_unknown(item):
-                message = f"'keyed' needs items with the field '{field}', and this has none"
-                findings.at(item, "bad-merge", message, place)
+                _report_without_field(item, field, findings, place)
             found[type(item), id(item)] = item
             continue
         value = (type(key.value), key.value)

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 from offline_trainer_core.config import MappingNode, join_path
 from offline_trainer_core.errors import Problem
-from offline_trainer_core.plan.document import Document, Mention, is_spec
-from offline_trainer_core.plan.exchange import model_inputs, what_is_read
+from offline_trainer_core.plan.calling import handed_options, model_inputs
+from offline_trainer_core.plan.document import Document, is_spec
+from offline_trainer_core.plan.exchange import what_is_read
 from offline_trainer_core.plan.names import Names
 from offline_trainer_core.plan.sections import NORMALIZATIONS
 from offline_trainer_core.spelling import nearest
@@ -128,6 +129,7 @@ CROSS_CHECKS = (
     device,
     monitored_intervals,
     model_inputs,
+    handed_options,
     what_is_read,
     normalized_fields,
     optimizer_names,

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from offline_trainer_core.nest import parse_path
 
-__all__ = ["Calls", "Finding", "Read", "Reading", "read_by"]
+__all__ = ["Calls", "Finding", "Handed", "Read", "Reading", "read_by"]
 
 Names = tuple[str, ...]
 
@@ -26,6 +26,14 @@ class Calls(NamedTuple):
 
     positional: int
     keywords: Mapping[str, str]
+
+
+class Handed(NamedTuple):
+    """Keyword arguments that a component hands on to another: their names at `where`, and the key of that one."""
+
+    where: str
+    key: str
+    options: Names
 
 
 class Finding(NamedTuple):
@@ -56,6 +64,7 @@ class Reading:
     reports: Names | None
     """What validation gains a number for by this algorithm, loss or metric; an evaluation: the names of its scores."""
     reads: tuple[Read, ...]
+    hands: tuple[Handed, ...]
     references: tuple[tuple[str, str], ...]
     """Keys of components that the arguments name outside of specs: where, and which."""
     problems: tuple[Finding, ...]
@@ -74,6 +83,7 @@ def read_by(reader: Any, arguments: Mapping[str, Any]) -> Reading:
         trains=None if trains is None else str(trains),
         reports=_names(told, "reports"),
         reads=tuple(_reads(getattr(told, "reads", ()))),
+        hands=tuple(Handed(where, key, tuple(map(str, names))) for where, key, names in getattr(told, "hands", ())),
         references=tuple((str(where), str(key)) for where, key in getattr(told, "references", ())),
         problems=tuple(Finding(*problem) for problem in getattr(told, "problems", ())),
     )

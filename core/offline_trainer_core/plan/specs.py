@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from offline_trainer_core.config import MappingNode, Node, ScalarNode, SequenceNode, join_path
 from offline_trainer_core.errors import Problem
 from offline_trainer_core.plan.document import RESERVED, Document, Mention, is_spec, text_of
+from offline_trainer_core.spelling import nearest
 
 __all__ = ["TARGET", "SpecWalk"]
 
@@ -39,11 +40,13 @@ class SpecWalk:
             f"{path.rpartition('.')[2]}: {{_type_: {name}}}" if name else f"add _type_: {kinds[0]}.<name> under {path}"
         )
         if isinstance(node, MappingNode):
-            message, meant = (
-                f"'{path}' needs '_type_': the component to build",
-                "_type_" if "type" in node.items else None,
+            message, written = f"'{path}' needs '_type_': the component to build", nearest("_type_", node.items)
+            place, meant = (join_path(path, written), "_type_") if written else (path, None)
+            problem = document.problem(
+                "missing-type", message, place, at_key=written is not None, suggestion=meant, fix=fix
             )
-            self.problems.append(document.problem("missing-type", message, path, suggestion=meant, fix=fix))
+            self.problems.append(problem)
+            self.inside(document, node, path)
         else:
             self.problems.append(document.problem("wrong-type", f"'{path}' takes a spec", path, fix=fix))
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 __all__ = ["Reading"]
@@ -22,6 +24,8 @@ class Reading:
     trains: str | None = None
     reports: Iterable[str] | None = None
     reads: list[Read] = field(default_factory=list)
+    hands: list[tuple[str, str, list[str]]] = field(default_factory=list)
+    problems: list[tuple[str, str, str, str | None]] = field(default_factory=list)
 
 
 def read_random_regression(arguments: Arguments) -> Reading:
@@ -34,7 +38,7 @@ def read_tensors(arguments: Arguments) -> Reading:
     named, data = _mapping(arguments, "fields"), arguments.get("data")
     if named is None and isinstance(data, Mapping):
         named = {name: name for name in data if name != "episode_ends"}
-    return Reading(fields=named)
+    return Reading(fields=named, reads=_named_fields(arguments))
 
 
 def read_episodes(arguments: Arguments) -> Reading:
@@ -42,7 +46,11 @@ def read_episodes(arguments: Arguments) -> Reading:
     named, chunked = _mapping(arguments, "fields"), arguments.get("chunked", ["action"])
     if named is None or not isinstance(chunked, list):
         return Reading()
-    return Reading(fields=[*named, *(f"{name}_is_pad" for name in chunked)])
+    masks = [f"{name}_is_pad" for name in chunked]
+    reads: list[Read] = [
+        (f"chunked[{index}]", "batch", [name]) for index, name in enumerate(arguments.get("chunked", ()))
+    ]
+    return Reading(fields=[*named, *masks], reads=[*reads, *_named_fields(arguments)])
 
 
 def read_mapping(arguments: Arguments) -> Reading:
@@ -81,7 +89,29 @@ def read_accuracy(arguments: Arguments) -> Reading:
 
 def read_torchmetrics(arguments: Arguments) -> Reading:
     """What `metric.torchmetrics` compares; how many numbers it reports is the metric's own affair."""
-    return Reading(reads=_compared(arguments))
+    reading, wanted = Reading(reads=_compared(arguments)), arguments.get("type")
+    known = _names_of_torchmetrics()
+    if known and isinstance(wanted, str) and wanted not in known:
+        # Only who makes a mistake pays for this import.
+        from offline_trainer_core.spelling import nearest
+
+        message = f"torchmetrics has no metric '{wanted}'"
+        reading.problems.append(("type", "unknown-component", message, nearest(wanted, known)))
+    return reading
+
+
+def read_torch_optimizer(arguments: Arguments) -> Reading:
+    """The `param_groups` of `optim_factory.torch`: whom they match, and what they hand on to the optimizer class."""
+    groups, key = arguments.get("param_groups", ()), f"optim_cls.{arguments.get('type')}"
+    reading = Reading()
+    for index, group in enumerate(groups if isinstance(groups, list) else ()):
+        if isinstance(group, Mapping):
+            where = f"param_groups[{index}]"
+            reading.hands.append((where, key, [name for name in group if name not in ("match", "freeze")]))
+            if "match" not in group:
+                message = "a group of parameters needs 'match': a glob over their names, or 're:<regular expression>'"
+                reading.problems.append((where, "missing-key", message, None))
+    return reading
 
 
 def read_supervised(arguments: Arguments) -> Reading:
@@ -123,6 +153,21 @@ def _element_mean(arguments: Arguments, default_name: str) -> Reading:
 def _compared(arguments: Arguments) -> list[Read]:
     sources = {"pred_path": "outputs", "target_path": "targets", "mask_path": "batch"}
     return [(name, source, arguments[name]) for name, source in sources.items() if arguments.get(name) is not None]
+
+
+def _named_fields(arguments: Arguments) -> list[Read]:
+    """The fields that `dtypes` names: it can name those of the data only."""
+    return [(f"dtypes.{name}", "batch", [name]) for name in _mapping(arguments, "dtypes") or ()]
+
+
+def _names_of_torchmetrics() -> list[str]:
+    """Return the metrics that torchmetrics lists in its source, which is not imported; nothing where it has none."""
+    from importlib.util import find_spec
+
+    spec = find_spec("torchmetrics")
+    source = Path(spec.origin).read_text(encoding="utf-8") if spec is not None and spec.origin else ""
+    listed = re.search(r"^__all__ = \[(.*?)\]", source, re.MULTILINE | re.DOTALL)
+    return re.findall(r'"(\w+)"', listed[1]) if listed else []
 
 
 def _mapping(arguments: Arguments, name: str) -> Mapping[str, Any] | None:

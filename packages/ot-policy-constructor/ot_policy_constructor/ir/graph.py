@@ -31,6 +31,8 @@ def read_graph(definition: Any) -> Reading:
     """Return what can be known of a graph model without building it: inputs, operations, problems."""
     findings = Findings()
     graph = parse_graph(definition, findings)
-    calls = tuple((f"{node.path}.call", node.target) for node in graph.nodes if node.kind == "op" and node.target)
+    operations = [node for node in graph.nodes if node.kind == "op" and node.target]
+    calls = tuple((f"{node.path}.call", node.target) for node in operations)
+    hands = tuple((f"{node.path}.kwargs", node.target, tuple(node.kwargs)) for node in operations)
     outputs = tuple(graph.outputs) if isinstance(graph.outputs, Mapping) else None
-    return Reading(graph.inputs or None, calls, tuple(findings.items), outputs)
+    return Reading(graph.inputs or None, calls, tuple(findings.items), outputs, hands)

@@ -35,6 +35,8 @@ class Reading:
     problems: tuple[Finding, ...]
     outputs: tuple[str, ...] | None = None
     """The names of what the model returns, where that is a mapping."""
+    hands: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
+    """Keyword arguments of operations: where they stand, the key of the operation, their names."""
 
 
 class Findings:
