@@ -15,9 +15,12 @@ The exit codes are part of the public interface.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, NamedTuple
+
+from offline_trainer_core.cells import printable, width, window, wrapped
 
 __all__ = [
     "UNKNOWN",
@@ -51,6 +54,10 @@ class Unknown:
 
 UNKNOWN = Unknown()
 """Stands for a value that a reported problem leaves open. It fits everywhere: what follows from it is not reported."""
+
+
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+"""What drives a terminal, ends a line, turns the direction of the text, or cannot be seen or encoded at all."""
 
 
 class Location(NamedTuple):
@@ -89,33 +96,48 @@ class Problem:
     """Context, a line each: the signature of the component, what a value overrode, the include chain."""
     severity: Literal["error", "warning"] = "error"
 
-    def render(self) -> str:
-        """Return the problem as plain text, with the source line and carets under the token."""
-        lines = [f"{self.severity}[{self.code}]: {self.message}"]
-        gutter = len(str(self.location.line)) if self.location else 1
-        pad = " " * gutter
-        if self.location:
-            lines.append(f"{pad}--> {self.location}")
-        elif self.config_path:
-            lines.append(f"{pad}--> {self.config_path}")
-        hint = f" did you mean '{self.suggestion}'?" if self.suggestion else ""
+    def render(self, columns: int | None = None) -> str:
+        """Return the problem as plain text, with the source line and carets under the token.
+
+        In `columns` cells, sentences break between words, and a longer source line is cut around the carets. Commands
+        and places stay whole, so that they can be copied.
+        """
+        pad = " " * (len(str(self.location.line)) if self.location else 1)
+        lines = [line for part in self._title() for line in wrapped(part, columns, 2)]
+        place = str(self.location) if self.location else self.config_path
+        if place:
+            lines.append(f"{pad}--> {printable(place)}")
+        hint = f"did you mean '{self.suggestion}'?" if self.suggestion else ""
         if self.location and self.source_line is not None:
-            indent = " " * (self.location.column - 1)
-            lines += [
-                f"{pad} |",
-                f"{self.location.line} | {self.source_line}",
-                f"{pad} | {indent}{'^' * max(1, self.width)}{hint}",
-            ]
-        elif hint:
-            lines.append(f"{pad} ={hint}")
-        if self.location and self.config_path:
-            lines.append(f"{pad} = at {self.config_path}")
-        lines += [f"{pad} = {note}" for note in self.notes]
-        if self.allowed:
-            lines.append(f"{pad} = allowed: {self.allowed}")
+            excerpt = self._excerpt(self.location, self.source_line, pad, columns)
+            lines += excerpt
+            if hint and (columns is None or width(f"{excerpt[-1]} {hint}") <= columns):
+                lines[-1] += f" {printable(hint)}"
+                hint = ""
+        notes = [hint, f"at {self.config_path}" if self.location and self.config_path else "", *self.notes]
+        notes.append(f"allowed: {self.allowed}" if self.allowed else "")
+        for note in filter(None, notes):
+            lines += wrapped(f"{pad} = {printable(note)}", columns, len(pad) + 5)
         if self.fix:
-            lines.append(f"{pad} = to mend it: {self.fix}")
+            lines.append(f"{pad} = to mend it: {printable(self.fix)}")
         return "\n".join(lines)
+
+    def _title(self) -> list[str]:
+        return [printable(line) for line in f"{self.severity}[{self.code}]: {self.message}".split("\n")]
+
+    def _excerpt(self, location: Location, line: str, pad: str, columns: int | None) -> list[str]:
+        """Return the source line under an empty one, and the carets under the token."""
+        before, token = line[: location.column - 1], line[location.column - 1 :][: max(1, self.width)]
+        start = width(printable(before))
+        end = start + max(1, width(printable(token)))
+        room = max(20, columns - len(pad) - 3) if columns is not None else None
+        shown, offset = window(printable(line), start, end, room)
+        carets = min(end - offset, width(shown)) - (start - offset)
+        return [
+            f"{pad} |",
+            f"{location.line} | {shown}",
+            f"{pad} | {' ' * (start - offset)}{'^' * max(1, carets)}",
+        ]
 
 
 class OfflineTrainerError(Exception):

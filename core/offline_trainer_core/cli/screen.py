@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 import sys
-import textwrap
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -14,20 +13,22 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from offline_trainer_core.catalogue import BrokenDistribution
     from offline_trainer_core.errors import Problem
+    from offline_trainer_core.installed import BrokenDistribution
 
 __all__ = ["print_broken", "print_problems", "print_table", "print_text", "print_yaml"]
 
 _COLOURS = {"error": "red", "warning": "yellow"}
+_GUTTER = re.compile(r" *(?:-->|\||=)|\d+ \|")
+"""What stands left of the text in all lines of a problem but those of its title."""
 
 
 def print_problems(problems: Sequence[Problem], *, err: bool = False) -> None:
     """Print every problem with its place in the text, then how many there are."""
     stream = sys.stderr if err else sys.stdout
-    width = shutil.get_terminal_size().columns if stream.isatty() else None
+    columns = shutil.get_terminal_size().columns if stream.isatty() else None
     for problem in problems:
-        click.echo(_coloured(problem, width) + "\n", err=err)
+        click.echo(_coloured(problem, columns) + "\n", err=err)
     counts = []
     for severity in ("error", "warning"):
         count = sum(problem.severity == severity for problem in problems)
@@ -39,29 +40,20 @@ def print_problems(problems: Sequence[Problem], *, err: bool = False) -> None:
         click.echo(", ".join(counts), err=err)
 
 
-def _coloured(problem: Problem, width: int | None) -> str:
-    """Return the problem as printed; what is not a line of the source is broken between words at `width`."""
+def _coloured(problem: Problem, columns: int | None) -> str:
     colour = _COLOURS[problem.severity]
-    title, *rest = problem.render().splitlines()
-    label, colon, message = _broken(title, width, "  ").partition(":")
-    lines = [click.style(label, fg=colour, bold=True) + click.style(colon + message, bold=True)]
-    for line in rest:
-        if re.match(r" *\| *\^", line):
-            gutter, _, carets = line.partition("|")
-            line = click.style(gutter + "|", fg="blue") + click.style(carets, fg=colour, bold=True)
-        elif re.match(r" *= ", line):
-            gutter, _, text = _broken(line, width, " " * (line.index("=") + 4)).partition("=")
-            line = click.style(gutter + "=", fg="blue") + text
-        elif match := re.match(r"( *(?:-->|\|)|\d+ \|)", line):
-            line = click.style(match[0], fg="blue") + line[match.end() :]
-        lines.append(line)
-    return "\n".join(lines)
-
-
-def _broken(text: str, width: int | None, indent: str) -> str:
-    if width is None:
-        return text
-    return textwrap.fill(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    lines = problem.render(columns).splitlines()
+    title = next((number for number, line in enumerate(lines) if _GUTTER.match(line)), len(lines))
+    label, colon, message = lines[0].partition(":")
+    coloured = [click.style(label, fg=colour, bold=True) + click.style(colon + message, bold=True)]
+    coloured += [click.style(line, bold=True) for line in lines[1:title]]
+    for line in lines[title:]:
+        found = _GUTTER.match(line)
+        gutter = found.end() if found else 0
+        is_caret = re.match(r" *\| *\^", line) is not None
+        rest = click.style(line[gutter:], fg=colour, bold=True) if is_caret else line[gutter:]
+        coloured.append((click.style(line[:gutter], fg="blue") if gutter else "") + rest)
+    return "\n".join(coloured)
 
 
 def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, fold: int) -> None:

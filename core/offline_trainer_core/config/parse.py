@@ -8,9 +8,9 @@ from typing import Any
 import yaml
 
 from offline_trainer_core.config.findings import Findings
-from offline_trainer_core.config.limits import MAX_DEPTH, MAX_SCALAR, Extent, excess
+from offline_trainer_core.config.limits import MAX_SCALAR, Extent, excess
 from offline_trainer_core.config.scalars import plain_value
-from offline_trainer_core.config.syntax import PLAIN, TEXT, TooDeepError, compose_text
+from offline_trainer_core.config.syntax import PLAIN, TEXT, ExcessError, compose_text
 from offline_trainer_core.config.tree import MappingNode, Node, Scalar, ScalarNode, SequenceNode
 from offline_trainer_core.errors import UNKNOWN, Location
 
@@ -32,9 +32,8 @@ def parse_text(text: str, file: str, findings: Findings, *, directive: str = "fi
     """
     try:
         root = compose_text(text)
-    except TooDeepError as error:
-        place = _location(error.mark, file, column)
-        findings.add("too-deep", f"nested more than {MAX_DEPTH} levels deep", location=place)
+    except ExcessError as error:
+        findings.add(*error.problem, location=_location(error.mark, file, column))
     except yaml.YAMLError as error:
         _report_syntax(error, file, findings, column)
     else:
@@ -183,7 +182,13 @@ class _Reading:
         if type(value) not in _TAG_TYPES[node.tag]:
             self.report("bad-tag", f"'{node.value}' is not what its tag {_short(node.tag)} says", node)
             return UNKNOWN
-        return float(value) if node.tag.endswith(":float") and isinstance(value, int) else value
+        if not node.tag.endswith(":float") or not isinstance(value, int):
+            return value
+        try:
+            return float(value)
+        except OverflowError:
+            self.report("too-large", "this integer is too large for a float", node)
+            return UNKNOWN
 
     def report_tag(self, node: Any) -> None:
         allowed = "!!str, !!int, !!float, !!bool, !!null, !!seq, !!map"
@@ -207,7 +212,9 @@ def _either(first: Node, second: Node) -> Node:
 
 def _width(node: Any) -> int:
     start, end = node.start_mark, node.end_mark
-    return max(1, end.column - start.column) if start.line == end.line else 1
+    if start.line == end.line:
+        return max(1, end.column - start.column)
+    return max(1, len(node.value)) if type(node) is yaml.ScalarNode else 1
 
 
 def _short(tag: str) -> str:

@@ -38,7 +38,7 @@ def checked(source: Source, overrides: Sequence[str]) -> Checked:
 
 
 def try_check(source: Source, overrides: Sequence[str]) -> tuple[CheckReport, Config | None, Registry | None]:
-    """Return what `checked` returns, with all problems in the report; no configuration where a file is missing in it."""
+    """Return the report of all problems, and what it is about; None where a part could not be read."""
     config, problems = try_resolve(source, overrides)
     if config is None:
         return report_unresolved(problems), None, None
