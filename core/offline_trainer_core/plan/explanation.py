@@ -90,6 +90,8 @@ def explain(config: Config, registry: Registry, path: str) -> Explanation:
 
     Raises `UsageError` where `path` is neither set nor known to the language or to a component that is named.
     """
+    if not split_path(path):
+        raise UsageError("the empty path is the whole configuration: name a value in it, such as run.seed")
     names = resolve_names(config, registry)
     document, inner = _document_of(config, names, path)
     node = document.find(inner) if inner else document.root

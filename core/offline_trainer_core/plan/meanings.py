@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from offline_trainer_core.catalogue import Entry
 from offline_trainer_core.config import join_path, split_path, to_inline_yaml
-from offline_trainer_core.plan.document import Mention
+from offline_trainer_core.plan.document import RESERVED, Mention
 from offline_trainer_core.plan.names import Names
 from offline_trainer_core.plan.sections import MODEL_OPTIONS, RUN, SECTIONS, SETTINGS, Field, Section, is_free
 from offline_trainer_core.signature import Parameter, Signature, choices
@@ -84,13 +84,17 @@ def _in_component(names: Names, mention: Mention, entry: Entry, keys: _Keys) -> 
     name, rest = _argument(keys, signature)
     if name in mention.ignored:
         return None
+    if name in RESERVED:
+        kind = "positional" if name == "_args_" else "keyword"
+        return Meaning(f"{kind} arguments of {entry.key}", entry=entry, can_be_absent=False)
     for inner, named in names.resolved:
         if inner.factory is mention and name in inner.passes and rest:
             return _passed(names, named, name == inner.passes[0], rest)
-    return _of_argument(entry, signature, name, rest, set_only=not mention.implied)
+    return _of_argument(entry, signature, name, rest)
 
 
 def _component(names: Names, mention: Mention, entry: Entry) -> Meaning:
+    """Return what stands where `entry` is named; a class that a factory builds is an argument of that as well."""
     meaning = Meaning(f"component {entry.key}", entry=entry, is_component=True)
     if mention.factory is None:
         return meaning
@@ -99,8 +103,8 @@ def _component(names: Names, mention: Mention, entry: Entry) -> Meaning:
     if outer is None:
         return meaning
     name, rest = _argument(argument, names.signature(outer))
-    own = _of_argument(outer, names.signature(outer), name, rest, set_only=False)
-    return meaning if own is None else replace(own, entry=entry, is_component=True)
+    own = _of_argument(outer, names.signature(outer), name, rest)
+    return replace(own, entry=entry, is_component=True)
 
 
 def _argument(keys: _Keys, signature: Signature | None) -> tuple[str, _Keys]:
@@ -115,7 +119,7 @@ def _argument(keys: _Keys, signature: Signature | None) -> tuple[str, _Keys]:
     return str(head), tuple(rest)
 
 
-def _passed(names: Names, entry: Entry, by_position: bool, keys: _Keys) -> Meaning | None:
+def _passed(names: Names, entry: Entry, by_position: bool, keys: _Keys) -> Meaning:
     """Return what stands at `keys` of the arguments that a factory passes on to the class `entry`."""
     signature = names.signature(entry)
     inner = signature.without_first() if signature is not None else None
@@ -123,12 +127,10 @@ def _passed(names: Names, entry: Entry, by_position: bool, keys: _Keys) -> Meani
         name, rest = _argument(("_args_", *keys), inner)
     else:
         name, rest = str(keys[0]), keys[1:]
-    return _of_argument(entry, inner, name, rest, set_only=True)
+    return _of_argument(entry, inner, name, rest)
 
 
-def _of_argument(
-    entry: Entry, signature: Signature | None, name: str, rest: _Keys, *, set_only: bool
-) -> Meaning | None:
+def _of_argument(entry: Entry, signature: Signature | None, name: str, rest: _Keys) -> Meaning:
     if signature is None:
         role = f"argument '{name}' of {entry.key}, whose source does not tell what it takes"
         return Meaning(role, entry=entry, can_be_absent=False)
@@ -141,7 +143,7 @@ def _of_argument(
     if signature.accepts_any:
         role = f"{part}argument '{name}' of {entry.key}, which takes any"
         return Meaning(role, description, entry=entry, can_be_absent=False)
-    return Meaning(f"no argument of {entry.key}", entry=entry, can_be_absent=False) if set_only else None
+    return Meaning(f"no argument of {entry.key}", entry=entry, can_be_absent=False)
 
 
 def _with_type(meaning: Meaning, parameter: Parameter) -> Meaning:

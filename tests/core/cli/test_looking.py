@@ -18,6 +18,13 @@ LOOKS = [
     ["plugins"],
     ["plugins", "--json"],
 ]
+LOOKS_AT_A_FILE = [
+    ["check"],
+    ["show"],
+    ["show", "--origin"],
+    ["explain", "trainer.max_epochs"],
+    ["diff", "run.name=looked-at"],
+]
 EXPERIMENT = """
 schema_version: 1
 run: {name: looked-at, out_dir: runs}
@@ -56,7 +63,7 @@ def test_neither_torch_nor_a_plugin_is_loaded_among_200_distributions(arguments,
 
 
 @pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed: it cannot be seen that it stays out")
-@pytest.mark.parametrize("look", [["check"], ["show"], ["show", "--origin"]], ids=" ".join)
+@pytest.mark.parametrize("look", LOOKS_AT_A_FILE, ids=" ".join)
 def test_looking_at_a_configuration_loads_neither_torch_nor_a_plugin(look, crowded_site, tmp_path) -> None:
     experiment = tmp_path / "experiment.yaml"
     experiment.write_text(EXPERIMENT)
