@@ -33,6 +33,14 @@ _BLAMED: Mapping[str, tuple[str, ...]] = {
 """By the code of a problem, the places elsewhere that decide whether there is one: what is wrong there comes first."""
 _ABSENT = ("missing-argument", "missing-key", "missing-monitor", "missing-section", "missing-type", "one-form")
 """Codes of what is absent from a mapping."""
+_CAUSES = frozenset(
+    (
+        *("bad-cast", "bad-defaults", "bad-expression", "bad-key", "bad-merge", "bad-override", "bad-tag"),
+        *("bad-template", "bad-value", "cycle", "duplicate-key", "merge-key", "missing-environment-variable"),
+        *("too-deep", "too-large", "unknown-path", "unknown-tag", "unknown-template"),
+    )
+)
+"""Codes of resolution: why values are unknown, and so never what follows from it."""
 _PASSED_ON = ("_args_", "_kwargs_", "args", "kwargs")
 """Keys whose values hold the arguments of a component."""
 
@@ -48,7 +56,7 @@ def without_consequences(
     for problem in found:
         inner, path = _document(problem, config, model_files)
         blamed = (place for place in _BLAMED.get(problem.code, ()) if not path.startswith(place))
-        if not (
+        if problem.code in _CAUSES or not (
             _is_about_unknown(problem, inner, path)
             or (problem.code in _ABSENT and problem.config_path in misspelled)
             or any(_is_open(place, config, paths, misspelled) for place in blamed)
