@@ -7,8 +7,8 @@ import re
 __all__ = ["printable", "width", "window", "wrapped"]
 
 _TAB = " " * 4
-_HARMFUL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
-"""What steers a terminal, or turns the order of the text around."""
+_HARMFUL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What steers a terminal, turns the order of the text around, or cannot be encoded."""
 _JOINER, _EMOJI_STYLE = "\u200d", "\ufe0f"
 
 

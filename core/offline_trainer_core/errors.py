@@ -15,7 +15,6 @@ The exit codes are part of the public interface.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, NamedTuple
@@ -54,10 +53,6 @@ class Unknown:
 
 UNKNOWN = Unknown()
 """Stands for a value that a reported problem leaves open. It fits everywhere: what follows from it is not reported."""
-
-
-_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
-"""What drives a terminal, ends a line, turns the direction of the text, or cannot be seen or encoded at all."""
 
 
 class Location(NamedTuple):
@@ -123,7 +118,9 @@ class Problem:
         return "\n".join(lines)
 
     def _title(self) -> list[str]:
-        return [printable(line) for line in f"{self.severity}[{self.code}]: {self.message}".split("\n")]
+        """Return the message; no line of it may begin with what a reader of logs takes for a command."""
+        first, *more = f"{self.severity}[{self.code}]: {self.message}".split("\n")
+        return [printable(first), *(f"  = {printable(line)}" for line in more)]
 
     def _excerpt(self, location: Location, line: str, pad: str, columns: int | None) -> list[str]:
         """Return the source line under an empty one, and the carets under the token."""

@@ -6,6 +6,7 @@ from offline_trainer_core.config.digest import config_digest
 from offline_trainer_core.config.dump import to_inline_yaml, to_yaml
 from offline_trainer_core.config.findings import in_text_order
 from offline_trainer_core.config.paths import join_path, parent_path, split_path
+from offline_trainer_core.config.read import refusal
 from offline_trainer_core.config.resolve import Resolution, resolve_config, try_resolve
 from offline_trainer_core.config.resolved import Config
 from offline_trainer_core.config.secret_names import is_secret_key
@@ -47,6 +48,7 @@ __all__ = [
     "parse_written",
     "read_written",
     "redacted",
+    "refusal",
     "resolve_config",
     "split_path",
     "to_inline_yaml",

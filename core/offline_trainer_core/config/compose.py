@@ -11,7 +11,7 @@ from offline_trainer_core.config.limits import Extent, excess
 from offline_trainer_core.config.merge import merge
 from offline_trainer_core.config.parse import parse_text
 from offline_trainer_core.config.paths import join_path
-from offline_trainer_core.config.read import read_text
+from offline_trainer_core.config.read import read_text, real_path
 from offline_trainer_core.config.tree import MappingNode, Node, ScalarNode, SequenceNode
 from offline_trainer_core.errors import Location
 
@@ -41,7 +41,7 @@ class _Composition:
         return tree
 
     def tree_of(self, file: str, reference: ScalarNode) -> MappingNode | None:
-        real = os.path.realpath(file)
+        real = real_path(file)
         if real in self.open:
             chain = [*list(self.open.values())[list(self.open).index(real) :], file]
             self.findings.at(reference, "cycle", f"these files include each other: {' -> '.join(chain)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import lru_cache
 
 from offline_trainer_core.config.paths import split_path
 from offline_trainer_core.config.secret_names import MASK, is_secret_path, without_secrets
@@ -21,9 +22,14 @@ def line_at(sources: Mapping[str, str], location: Location | None) -> str | None
     """Return the text of the line at `location`, without secrets; None where it is not known, or too long."""
     if location is None or location.file not in sources:
         return None
-    lines = sources[location.file].splitlines()
+    lines = _lines(sources[location.file])
     line = lines[location.line - 1] if 0 < location.line <= len(lines) else ""
     return without_secrets(line) if len(line) <= _LONGEST_LINE else None
+
+
+@lru_cache(maxsize=8)  # a text with a thousand problems is not divided a thousand times
+def _lines(text: str) -> list[str]:
+    return text.splitlines()
 
 
 def concealed(problem: Problem, root: MappingNode, path: str, *, at_key: bool) -> Problem:

@@ -187,7 +187,7 @@ def _unknown(root: MappingNode, node: Node, path: str, key: str | int) -> Expres
     missing = join_path(path, key)
     if isinstance(node, MappingNode):
         near, allowed = nearest(str(key), node.items), listing(node.items)
-        suggestion = join_path(path, near) if near else nearest(missing, [known for known, _ in walk(root)])
+        suggestion = join_path(path, near) if near else nearest(missing, (known for known, _ in walk(root)))
         return ExpressionError("unknown-path", f"there is no '{missing}'", suggestion=suggestion, allowed=allowed)
     if isinstance(node, SequenceNode):
         suggestion = join_path(path, int(key)) if isinstance(key, str) and key.isdecimal() else None

@@ -10,11 +10,11 @@ from offline_trainer_core.config.tree import MappingNode, Node, ScalarNode, Sequ
 
 __all__ = ["MAX_CHARACTERS", "MAX_DEPTH", "MAX_DIGITS", "MAX_FILE_BYTES", "MAX_NODES", "MAX_SCALAR", "Extent", "excess"]
 
-MAX_FILE_BYTES = 4 * 1024 * 1024
-MAX_SCALAR = 1024 * 1024
+MAX_FILE_BYTES = 1024 * 1024
+MAX_SCALAR = 256 * 1024
 MAX_DIGITS = 1000
 MAX_DEPTH = 100
-MAX_NODES = 200_000
+MAX_NODES = 50_000
 MAX_CHARACTERS = 16 * 1024 * 1024
 """Text that interpolation may produce in one configuration."""
 

@@ -10,8 +10,9 @@ from offline_trainer_core.errors import UsageError
 __all__ = ["join_path", "parent_path", "scan_path", "split_path"]
 
 _BARE = r"""[^.\[\]="+~\s][^.\[\]="\s]*"""
-_FIRST = re.compile(rf"""({_BARE})|\["((?:[^"\\]|\\.)*)"\]|\[(-?[0-9]+)\]""", re.DOTALL)
-_NEXT = re.compile(rf"""\.({_BARE})|\["((?:[^"\\]|\\.)*)"\]|\[(-?[0-9]+)\]""", re.DOTALL)
+_BRACKETED = r"""\["((?:[^"\\]|\\.)*)"\]|\[(-?[0-9]{1,9})\]"""
+_FIRST = re.compile(rf"({_BARE})|{_BRACKETED}", re.DOTALL)
+_NEXT = re.compile(rf"\.({_BARE})|{_BRACKETED}", re.DOTALL)
 _IS_BARE = re.compile(_BARE)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from pathlib import Path
 
 from offline_trainer_core.config.findings import Findings
@@ -11,13 +13,17 @@ from offline_trainer_core.config.tree import ScalarNode
 from offline_trainer_core.errors import Location
 from offline_trainer_core.spelling import listing, nearest
 
-__all__ = ["is_clean", "read_text"]
+__all__ = ["is_clean", "read_text", "real_path", "refusal"]
 
+_SUFFIXES = (".yaml", ".yml")
 _NOT_PRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def read_text(file: str, reference: ScalarNode, findings: Findings) -> str | None:
     """Return the text of `file`, without a byte order mark; None after reporting at `reference` why there is none."""
+    if reference.location is not None and (reason := refusal(file)):
+        findings.at(reference, "unreadable-file", f"the file '{file}' is not read: {reason}")
+        return None
     try:
         with Path(file).open("rb") as stream:
             data = stream.read(MAX_FILE_BYTES + 1)
@@ -33,6 +39,32 @@ def read_text(file: str, reference: ScalarNode, findings: Findings) -> str | Non
         findings.at(reference, "too-large", message)
         return None
     return _decode(data, file, findings)
+
+
+def refusal(file: str) -> str | None:
+    """Return why `file` is not read where a configuration names it, or None; whoever types a name may read anything.
+
+    A configuration from elsewhere must not have the reader show passwords in a message, or wait for a device.
+    """
+    real = real_path(file)
+    try:
+        mode = os.stat(real).st_mode
+    except (OSError, ValueError):
+        return None  # opening it tells
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        return "it is a device or a pipe"
+    if stat.S_ISREG(mode) and not real.lower().endswith(_SUFFIXES):
+        called = "leads to one that is not" if file.lower().endswith(_SUFFIXES) else "is not"
+        return f"a configuration may name files called *.yaml or *.yml, and this {called}"
+    return None
+
+
+def real_path(file: str) -> str:
+    """Return the path of `file` without links; `file` itself where it is no name that a file can have."""
+    try:
+        return os.path.realpath(file)
+    except ValueError:
+        return file
 
 
 def is_clean(text: str, file: str, findings: Findings) -> bool:
@@ -68,7 +100,7 @@ def _decode(data: bytes, file: str, findings: Findings) -> str | None:
 def _report_missing(file: str, reference: ScalarNode, findings: Findings) -> None:
     folder = Path(file).parent
     try:
-        names = sorted(entry.name for entry in folder.iterdir() if entry.suffix in (".yaml", ".yml"))
+        names = sorted(entry.name for entry in folder.iterdir() if entry.suffix in _SUFFIXES)
     except OSError:
         findings.at(reference, "missing-file", f"there is no folder '{folder}'")
         return

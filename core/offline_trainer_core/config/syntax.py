@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 from yaml.composer import Composer
-from yaml.events import CollectionEndEvent, CollectionStartEvent
+from yaml.events import CollectionEndEvent, CollectionStartEvent, NodeEvent
 from yaml.parser import Parser
 from yaml.reader import Reader
 from yaml.scanner import Scanner
 
-from offline_trainer_core.config.limits import MAX_DEPTH
+from offline_trainer_core.config.limits import MAX_NODES, excess
 
-__all__ = ["PLAIN", "TEXT", "TooDeepError", "compose_text"]
+__all__ = ["PLAIN", "TEXT", "ExcessError", "compose_text"]
 
 PLAIN = ""
 """Tag of an unquoted scalar, whose text decides its type, and of an untagged collection."""
@@ -27,11 +27,12 @@ _LINE_START = re.compile(r"[ \t]*(?:---[ \t]+)?(?:[-?:][ \t]+)*")
 _CLOSED_PAIR = re.compile(r"""[\[{][^\[\]{}"'#\n]*[\]}]""")
 
 
-class TooDeepError(Exception):
-    """A text nests deeper than `MAX_DEPTH`; `mark` is where it does."""
+class ExcessError(Exception):
+    """A text holds more than is allowed: `problem` is the code and the message, `mark` is where it does."""
 
-    def __init__(self, mark: Any) -> None:
-        super().__init__(mark)
+    def __init__(self, problem: tuple[str, str], mark: Any) -> None:
+        super().__init__(*problem)
+        self.problem = problem
         self.mark = mark
 
 
@@ -68,10 +69,12 @@ else:
 def compose_text(text: str) -> yaml.Node | None:
     """Return the root of the one document in `text`, or None if there is nothing in it.
 
-    Raises `yaml.YAMLError` where the text is not YAML, and `TooDeepError` before anything could recurse too far.
+    Raises `yaml.YAMLError` where the text is not YAML, and `ExcessError` before anything could recurse too far, or
+    take long.
     """
-    if _depth_at_most(text) > _HARMLESS:
-        _check_depth(text)
+    # A value takes two characters at least, as in `1,`.
+    if len(text) > 2 * MAX_NODES or _depth_at_most(text) > _HARMLESS:
+        _check_extent(text)
     return Loader(text).get_single_node()
 
 
@@ -94,15 +97,16 @@ def _begins(line: str) -> int:
     return match.end() if match else 0
 
 
-def _check_depth(text: str) -> None:
-    """Raise `TooDeepError` if `text` nests deeper than is allowed, from its events: their parser does not recurse."""
+def _check_extent(text: str) -> None:
+    """Raise `ExcessError` if `text` nests too deep or holds too much, from its events: their parser does not recurse."""
     loader = Loader(text)
-    depth = 0
+    size = depth = 0
     while loader.check_event():
         event: Any = loader.get_event()  # type: ignore[no-untyped-call]
-        if isinstance(event, CollectionStartEvent):
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise TooDeepError(event.start_mark)
+        if isinstance(event, NodeEvent):
+            size += 1
+            depth += isinstance(event, CollectionStartEvent)
+            if problem := excess(size, depth):
+                raise ExcessError(problem, event.start_mark)
         elif isinstance(event, CollectionEndEvent):
             depth -= 1
