@@ -53,6 +53,8 @@ CODES: dict[str, str] = {
     "ambiguous-component": "Several packages offer the component. Say which one: `_type_: name@package`.",
     "wrong-kind": "A component of another kind stands here, such as a loss where data must.",
     "unknown-argument": "The component does not take an argument of this name.",
+    "renamed": "The name is one of before: its package renamed it. `ot migrate --in-place` rewrites it.",
+    "removed": "The name is one of before: its package removed it. The message says what to do instead.",
     "missing-argument": "The component needs an argument that is not given.",
     "duplicate-argument": "An argument is given twice: by name and by position, or beside `_kwargs_` and in it.",
     "too-many-arguments": "`_args_` has more values than the component takes by position.",
@@ -84,4 +86,8 @@ CODES: dict[str, str] = {
     "unknown-optimizer": "A scheduler is named after an optimizer that does not exist.",
     "scheduler-names": "Schedulers are given by name, and there is only one optimizer, without a name.",
     "too-many-problems": "There are more problems than are shown. Mend those first.",
+    # Files of older dialects.
+    "older-dialect": "A file of an older dialect; its translation is used. `ot migrate --in-place` makes it permanent.",
+    "translation-note": "What the translation of an older file assumes, because that file does not say it.",
+    "not-carried-over": "A value of an older file has no place in today's language. Its translation keeps a comment.",
 }

@@ -23,6 +23,7 @@ SUMMARIES = {
     "explain": "Say where a value comes from, what it is for, and what else could stand there.",
     "diff": "Say in what two configurations differ, or two runs.",
     "schema": "Write a JSON Schema of the language, so that editors complete and check configurations.",
+    "migrate": "Rewrite older files in the language of today.",
     "components": "List the components that installed packages provide.",
     "info": "Describe one component: its arguments, its origin, an example.",
     "plugins": "List the packages that provide components, hooks and commands.",

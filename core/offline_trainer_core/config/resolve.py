@@ -35,14 +35,15 @@ class Resolution(NamedTuple):
 
 
 def resolve_config(
-    source: str | os.PathLike[str] | Mapping[str, Any],
+    source: str | os.PathLike[str] | Mapping[str, Any] | Config,
     overrides: Sequence[str] = (),
     *,
     env: Mapping[str, str] | None = None,
 ) -> Config:
     """Return the configuration in the file `source`, or in a mapping, with `overrides` applied.
 
-    `env` is the environment that `${env:NAME}` reads, the process's own by default. A mapping cannot have `defaults:`.
+    `env` is the environment that `${env:NAME}` reads, the process's own by default. A mapping cannot have `defaults:`,
+    nor can a tree that was read before.
     Raises `ConfigError` with every problem.
     """
     config, problems = try_resolve(source, overrides, env=env)
@@ -53,14 +54,14 @@ def resolve_config(
 
 
 def try_resolve(
-    source: str | os.PathLike[str] | Mapping[str, Any],
+    source: str | os.PathLike[str] | Mapping[str, Any] | Config,
     overrides: Sequence[str] = (),
     *,
     env: Mapping[str, str] | None = None,
 ) -> Resolution:
     """Return what `resolve_config` returns as far as it can be told, and every problem."""
     findings = Findings()
-    root = _from_mapping(source, findings) if isinstance(source, Mapping) else compose(os.fspath(source), findings)
+    root = _read(source, findings)
     findings.is_incomplete |= root is None
     root = apply_overrides(root or MappingNode({}), overrides, findings)
     _refuse_defaults(root, findings)
@@ -69,7 +70,16 @@ def try_resolve(
     problems = in_text_order(findings.problems, list(findings.sources))
     if findings.is_incomplete:
         return Resolution(None, problems)
-    return Resolution(Config(root, findings.sources, tuple(overrides), (), findings.included), problems)
+    warnings = source.warnings if isinstance(source, Config) else ()
+    return Resolution(Config(root, findings.sources, tuple(overrides), warnings, findings.included), problems)
+
+
+def _read(source: str | os.PathLike[str] | Mapping[str, Any] | Config, findings: Findings) -> MappingNode | None:
+    if isinstance(source, Config):
+        findings.sources.update(source.sources)
+        findings.included.update(source.included)
+        return source.root
+    return _from_mapping(source, findings) if isinstance(source, Mapping) else compose(os.fspath(source), findings)
 
 
 def _refuse_defaults(root: MappingNode, findings: Findings) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from offline_trainer_core.catalogue import Registry
+from offline_trainer_core.catalogue import Registry, installed_registry
 from offline_trainer_core.config import Config, MappingNode, parse_written, read_written, to_plain
 from offline_trainer_core.errors import ConfigError, Location, Problem
 from offline_trainer_core.migrate.draft import Block, to_node
@@ -25,8 +24,6 @@ __all__ = ["Dialect", "Translation", "dialect_of", "translate", "translated"]
 
 Dialect = Literal["nested", "multi-model"]
 
-_TRACE = re.compile(rb"component_config_paths|datamodule|^[\s{\"']*train[\"']?\s*:", re.MULTILINE)
-"""What is in every file of an older dialect, and in few of today's: the others are not parsed to find out."""
 _SHARED = ("schema_version", "plugins", "model", "data")
 """Top-level keys of today that the older dialects have, too."""
 
@@ -62,19 +59,16 @@ def dialect_of(root: MappingNode) -> Dialect | None:
     return "nested" if has_datamodule or (not is_todays and any(key in train.items for key in TRAIN)) else None
 
 
-def translated(file: str | os.PathLike[str], registry: Registry) -> Translation | None:
-    """Return the translation of `file`, or None where it is no file of an older dialect."""
+def translated(file: str) -> Translation | None:
+    """Return the translation of `file`, or None where it is none of an older dialect, or cannot be parsed.
+
+    Raises `ConfigError` with everything that is wrong with a file of an older dialect.
+    """
     try:
-        data = Path(file).read_bytes()
-    except (OSError, ValueError):
-        return None  # who reads it next says why
-    if not _TRACE.search(data):
-        return None
-    try:
-        old = parse_written(read_written(os.fspath(file)), os.fspath(file))
+        old = parse_written(read_written(file), file)
     except ConfigError:
-        return None
-    return translate(old, registry) if dialect_of(old.root) else None
+        return None  # who reads it next says why
+    return translate(old, installed_registry()) if dialect_of(old.root) else None
 
 
 def translate(old: Config, registry: Registry) -> Translation:

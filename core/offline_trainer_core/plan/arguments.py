@@ -10,6 +10,7 @@ from offline_trainer_core.errors import Problem
 from offline_trainer_core.plan.calls import Call, calls_of
 from offline_trainer_core.plan.names import Names
 from offline_trainer_core.plan.reading import signature_note
+from offline_trainer_core.plan.renames import renamed_arguments
 from offline_trainer_core.plan.values import wrong_types
 from offline_trainer_core.signature import Signature, missing_and_unknown
 from offline_trainer_core.spelling import listing, nearest
@@ -39,7 +40,8 @@ def check_arguments(names: Names) -> ArgumentCheck:
         if signature is None:
             unread.append(call.entry.key)
         else:
-            problems += check_call(call, signature, names.folders)
+            found = list(check_call(call, signature, names.folders))
+            problems += renamed_arguments(found, call.mention, call.entry, names.renames)
     return ArgumentCheck(tuple(problems), len(calls) - len(unread), tuple(dict.fromkeys(unread)))
 
 

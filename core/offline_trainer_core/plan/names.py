@@ -33,6 +33,8 @@ class Names:
     problems: list[Problem] = field(default_factory=list)
     folders: tuple[str, ...] = ()
     """Where local modules are."""
+    renames: tuple[Entry, ...] = ()
+    """The tables of what was called otherwise before."""
     _signatures: dict[Entry, Signature | None] = field(default_factory=dict)
 
     def signature(self, entry: Entry) -> Signature | None:
@@ -50,7 +52,7 @@ def resolve_names(config: Config, registry: Registry) -> Names:
     found = survey(config, known)
     problems += found.problems
     folders = tuple(str(module.folder) for module in local if module.folder is not None)
-    names = Names(Plan({}), problems=problems, folders=folders)
+    names = Names(Plan({}), problems=problems, folders=folders, renames=known.renames)
     resolver = Resolver(known, config, local)
     for mention in found.mentions:
         _resolve(mention, resolver, names)

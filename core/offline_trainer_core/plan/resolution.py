@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from offline_trainer_core.catalogue import Entry, Registry, normalized
+from offline_trainer_core.catalogue import Entry, Registry
 from offline_trainer_core.config import Config
 from offline_trainer_core.errors import Problem
+from offline_trainer_core.installed import normalized
 from offline_trainer_core.plan.document import Mention
 from offline_trainer_core.plan.imports import allows
 from offline_trainer_core.plan.local import LocalModule
+from offline_trainer_core.plan.renames import renamed_component
 from offline_trainer_core.plan.specs import TARGET
 from offline_trainer_core.signature import find_spec
 from offline_trainer_core.spelling import listing
@@ -72,6 +74,8 @@ class Resolver:
         return None
 
     def _unknown(self, mention: Mention) -> Problem:
+        if (renamed := renamed_component(mention, self.registry.renames)) is not None:
+            return renamed
         computed = [f"{module.name}:{line}" for module in self.local_modules for line in module.unseen]
         if computed and not mention.implied:
             message = f"'{mention.key}' is not known; it may be registered where that cannot be seen without importing"

@@ -10,6 +10,7 @@ from offline_trainer_core.catalogue import Registry, installed_registry
 from offline_trainer_core.config import Config, try_resolve
 from offline_trainer_core.errors import ConfigError
 from offline_trainer_core.plan import CheckReport, Plan, check_config_tree, report_unresolved
+from offline_trainer_core.run.older import todays
 
 __all__ = ["Checked", "Source", "build_registry", "check_config", "checked", "try_check"]
 
@@ -39,7 +40,10 @@ def checked(source: Source, overrides: Sequence[str]) -> Checked:
 
 def try_check(source: Source, overrides: Sequence[str]) -> tuple[CheckReport, Config | None, Registry | None]:
     """Return the report of all problems, and what it is about; None where a part could not be read."""
-    config, problems = try_resolve(source, overrides)
+    try:
+        config, problems = try_resolve(todays(source), overrides)
+    except ConfigError as error:
+        return report_unresolved(error.problems), None, None
     if config is None:
         return report_unresolved(problems), None, None
     registry = build_registry(config)

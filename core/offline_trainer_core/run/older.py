@@ -1,0 +1,44 @@
+"""Files of older dialects: run and checked as what they are today."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from offline_trainer_core.config import Config
+from offline_trainer_core.errors import Location, Problem
+
+__all__ = ["todays"]
+
+_TRACE = re.compile(rb"component_config_paths|datamodule|^[\s{\"']*train[\"']?\s*:", re.MULTILINE)
+"""What is in every file of an older dialect, and in few of today's: the others are not parsed to find out."""
+
+
+def todays(source: str | os.PathLike[str] | Mapping[str, Any]) -> str | os.PathLike[str] | Mapping[str, Any] | Config:
+    """Return `source`, or the translation of a file of an older dialect, with a warning that says so.
+
+    Raises `ConfigError` with what is wrong in an older file.
+    """
+    if isinstance(source, Mapping):
+        return source
+    try:
+        data = Path(source).read_bytes()
+    except (OSError, ValueError):
+        return source  # who reads it next says why
+    if not _TRACE.search(data):
+        return source
+    from offline_trainer_core.migrate import translated
+
+    file = os.fspath(source)
+    translation = translated(file)
+    if translation is None:
+        return source
+    message = f"{file} is written in the {translation.dialect} dialect; its translation is used"
+    fix = f"ot migrate --in-place {shlex.quote(file)}"
+    older = Problem("older-dialect", message, location=Location(file, 1, 1), fix=fix, severity="warning")
+    return replace(translation.config, warnings=(older, *translation.problems))
