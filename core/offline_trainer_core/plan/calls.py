@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from offline_trainer_core.catalogue import Entry
@@ -25,11 +25,15 @@ class Call:
     paths: Mapping[str, str]
     """Where each keyword argument stands."""
     args_path: str
+    in_definition: bool = False
+    """Whether it stands in the definition of a frontend, where null may be a dimension to be inferred."""
 
 
 def calls_of(names: Names) -> list[Call]:
     """Return the constructions whose arguments the configuration gives."""
-    return [call for mention, entry in names.resolved if (call := _call(mention, entry)) is not None]
+    definitions = tuple(f"{mention.place}." for mention, entry in names.resolved if entry.kind == "frontend")
+    calls = (_call(mention, entry) for mention, entry in names.resolved)
+    return [replace(call, in_definition=call.mention.place.startswith(definitions)) for call in calls if call]
 
 
 def _call(mention: Mention, entry: Entry) -> Call | None:

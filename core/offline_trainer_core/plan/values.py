@@ -17,13 +17,12 @@ from offline_trainer_core.signature import (
     choices,
     find_misfit,
     kind_of,
+    read_signature,
 )
 from offline_trainer_core.spelling import nearest
 
 __all__ = ["wrong_types"]
 
-MODULE_KINDS = ("model", "nn", "block")
-"""Kinds whose null arguments are dimensions to be inferred from the first batch."""
 
 SHOWN = 8
 """How many choices a message names; there is a line of its own for more."""
@@ -38,11 +37,19 @@ def wrong_types(call: Call, signature: Signature, folders: tuple[str, ...]) -> I
             value,
             module=parameter.module,
             folders=folders,
-            null_is_lazy=call.entry.kind in MODULE_KINDS,
+            null_is_lazy=value is None and _may_be_inferred(call, parameter, signature),
         )
         if misfit is not None:
             allowed = choices(parameter.annotation, module=parameter.module, folders=folders)
             yield _problem(call, name, misfit, value, path, allowed)
+
+
+def _may_be_inferred(call: Call, parameter: Parameter, signature: Signature) -> bool:
+    """Whether null may stand for an input dimension: the first argument of a layer of torch that has a lazy form."""
+    if call.entry.kind != "nn" or not call.in_definition or parameter not in signature.positional[:1]:
+        return False
+    module, _, name = call.entry.reference.partition(":")
+    return read_signature(f"{module}:Lazy{name}") is not None
 
 
 def _given(call: Call, signature: Signature) -> Iterator[tuple[str, Parameter, Any, str]]:

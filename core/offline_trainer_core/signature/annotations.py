@@ -107,7 +107,7 @@ class _Reader:
         if name in MAPPINGS:
             return forms.Pairs(name or text)
         if self._is_object(node):
-            return _object(text, forms.OBJECTS.get(full or "", ()))
+            return _object(text, forms.OBJECTS.get(full or ""))
         return self._alias(node, []) if name is None else Form(text)
 
     def _generic(self, node: ast.Subscript) -> Form:
@@ -129,7 +129,7 @@ class _Reader:
         if name in SCALARS:
             return self._plain(node.value)
         if self._is_object(node.value):
-            return _object(text, forms.OBJECTS.get(self._full(node.value) or "", ()))
+            return _object(text, forms.OBJECTS.get(self._full(node.value) or ""))
         return self._alias(node.value, arguments) if name is None else Form(text)
 
     def _tuple(self, name: str, arguments: list[ast.expr]) -> Form:
@@ -244,8 +244,8 @@ def _choice(nodes: Sequence[ast.expr], text: str) -> Form:
     return forms.Choice(f"one of {listing(map(repr, values), most=8)}", values)
 
 
-def _object(text: str, kinds: tuple[str, ...]) -> Form:
-    makers = " or ".join(f"{kind}.*" for kind in kinds)
+def _object(text: str, kinds: tuple[str, ...] | None) -> Form:
+    makers = " or ".join(f"{kind}.*" for kind in kinds or ())
     return forms.Object(f"{text} ({makers})" if makers else text, kinds)
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from offline_trainer_core.errors import UNKNOWN
+
 __all__ = [
     "INFERRED",
     "KINDS",
@@ -34,34 +36,34 @@ INFERRED: Any = type("Inferred", (), {"__repr__": lambda self: "null"})()
 """Stands for a null that is a dimension to be inferred from the first batch."""
 
 MODULES = ("model", "nn", "block")
-KINDS: Mapping[str, tuple[str, ...]] = {
+KINDS: Mapping[str, tuple[str, ...] | None] = {
     "Algorithm": ("algo",),
     "DataModule": ("data",),
     "Evaluation": ("eval",),
     "IO": ("io",),
     "Launcher": ("launcher",),
-    "Loader": (),
+    "Loader": None,
     "Logger": ("log",),
     "Loss": ("loss",),
     "Metric": ("metric",),
     "OptimizerFactory": ("optim_factory",),
     "Policy": ("policy",),
     "SchedulerFactory": ("sched_factory",),
-    "Stateful": (),
-    "Step": (),
+    "Stateful": None,
+    "Step": None,
     "Strategy": ("strategy",),
     "Trainer": ("trainer",),
 }
-"""The kinds of components that fulfil each protocol of the core; where there is none, any component may."""
-OBJECTS: Mapping[str, tuple[str, ...]] = {
+"""The kinds of components that fulfil each protocol of the core; None: any component may."""
+OBJECTS: Mapping[str, tuple[str, ...] | None] = {
     **{f"{home}.{name}": kinds for home in ("offline_trainer_core", "offline_trainer_core.protocols")
        for name, kinds in KINDS.items()},
     **dict.fromkeys(("torch.nn.Module", "torch.nn.modules.Module", "torch.nn.modules.module.Module"), MODULES),
-    **dict.fromkeys(("collections.abc.Callable", "typing.Callable", "builtins.type", "typing.Type"), ()),
+    **dict.fromkeys(("collections.abc.Callable", "typing.Callable", "builtins.type", "typing.Type")),
     **dict.fromkeys(("torch.Tensor", "torch.dtype", "torch.optim.Optimizer", "torch.optim.optimizer.Optimizer"), ()),
 }  # fmt: skip
 """Classes that no plain value is an instance of, and the kinds of components that make one."""
-KNOWN_KINDS = {kind for kinds in OBJECTS.values() for kind in kinds}
+KNOWN_KINDS = {"cb", *(kind for kinds in OBJECTS.values() for kind in kinds or ())}
 
 TRUTH_WORDS = {"true": "true", "yes": "true", "on": "true", "false": "false", "no": "false", "off": "false"}
 
@@ -77,6 +79,8 @@ class Form:
 
     def fits(self, value: Any) -> Fits:
         """Return whether `value`, plain or a spec, may stand here."""
+        if value is UNKNOWN:
+            return None
         kind = kind_of(value)
         return self.admits(value) if kind is None else self.admits_component(kind)
 
@@ -287,17 +291,15 @@ class Record(Collection):
 
 @dataclass(frozen=True)
 class Object(Form):
-    """An instance of a class that plain data never is; `kinds` make one, or any component where that is open."""
+    """An instance of a class that plain data never is; `kinds` make one, or any component where that is None."""
 
-    kinds: tuple[str, ...] = ()
+    kinds: tuple[str, ...] | None = None
 
     def admits(self, value: Any) -> Fits:
         return False
 
     def admits_component(self, kind: str) -> Fits:
-        if not self.kinds or kind not in KNOWN_KINDS:
-            return None
-        return kind in self.kinds
+        return kind in self.kinds if self.kinds is not None and kind in KNOWN_KINDS else None
 
 
 @dataclass(frozen=True)

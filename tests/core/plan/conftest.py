@@ -55,7 +55,7 @@ class Loss:
 
 
 class Mlp:
-    def __init__(self, dims: list[int], activation: str = "ReLU", dropout: float = 0.0): ...
+    def __init__(self, dims: list[int | None], activation: str = "ReLU", dropout: float = 0.0): ...
 
 
 class Factory:
