@@ -19,7 +19,7 @@ from offline_trainer_core.run import build_registry
 
 if TYPE_CHECKING:
     from offline_trainer_core.errors import Problem
-    from offline_trainer_core.plan import Explanation, Step
+    from offline_trainer_core.plan import Argument, Explanation, Step
 
 __all__ = ["command"]
 
@@ -128,12 +128,16 @@ def _facts(explanation: Explanation) -> Iterator[tuple[str, str]]:
 
 def _print_arguments(explanation: Explanation) -> None:
     click.secho("\narguments", bold=True)
-    rows = []
-    for argument in explanation.arguments:
-        value = _short(argument.value) if argument.is_given else argument.default or "missing"
-        place = str(argument.location or "given") if argument.is_given else "default" if argument.default else ""
-        rows.append((f"  {argument.name}", value, place, argument.description))
-    print_table([], rows, fold=3)
+    print_table([], map(_row, explanation.arguments), fold=3)
+
+
+def _row(argument: Argument) -> tuple[str, str, str, str]:
+    name = f"  {argument.name}"
+    if not argument.is_given:
+        value, place = (argument.default, "default") if argument.default is not None else ("missing", "")
+        return name, value, place, argument.description
+    otherwise = f", default {argument.default}" if argument.default is not None else ""
+    return name, _short(argument.value), f"{argument.location or 'given'}{otherwise}", argument.description
 
 
 def _steps(steps: Sequence[Step], indent: str) -> Iterator[str]:
