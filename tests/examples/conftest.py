@@ -25,5 +25,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="session")
+def examples() -> list[str]:
+    return all_examples()
+
+
+@pytest.fixture(scope="session")
 def registry() -> Registry:
     return build_registry()
