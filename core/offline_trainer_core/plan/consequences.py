@@ -35,9 +35,11 @@ _ABSENT = ("missing-argument", "missing-key", "missing-monitor", "missing-sectio
 """Codes of what is absent from a mapping."""
 _CAUSES = frozenset(
     (
-        *("bad-cast", "bad-defaults", "bad-expression", "bad-key", "bad-merge", "bad-override", "bad-tag"),
-        *("bad-template", "bad-value", "cycle", "duplicate-key", "merge-key", "missing-environment-variable"),
-        *("too-deep", "too-large", "unknown-path", "unknown-tag", "unknown-template"),
+        *("bad-cast", "bad-character", "bad-defaults", "bad-encoding", "bad-expression", "bad-key", "bad-merge"),
+        *("bad-override", "bad-tag", "bad-template", "bad-value", "cycle", "duplicate-key", "empty-file", "merge-key"),
+        *("missing-environment-variable", "missing-file", "multiple-documents", "not-a-mapping", "too-deep"),
+        *("too-large", "too-many-problems", "unknown-path", "unknown-tag", "unknown-template", "unreadable-file"),
+        "yaml-syntax",
     )
 )
 """Codes of resolution: why values are unknown, and so never what follows from it."""
@@ -52,6 +54,7 @@ def without_consequences(
     found = list(problems)
     paths = {problem.config_path for problem in found}
     misspelled = {meant for problem in found for meant in _meant(problem)}
+    misplaced = {problem.config_path for problem in found if problem.code == "spec-in-data"}
     kept = []
     for problem in found:
         inner, path = _document(problem, config, model_files)
@@ -59,6 +62,7 @@ def without_consequences(
         if problem.code in _CAUSES or not (
             _is_about_unknown(problem, inner, path)
             or (problem.code in _ABSENT and problem.config_path in misspelled)
+            or (problem.code == "wrong-type" and problem.config_path.removesuffix("._type_") in misplaced)
             or any(_is_open(place, config, paths, misspelled) for place in blamed)
         ):
             kept.append(problem)

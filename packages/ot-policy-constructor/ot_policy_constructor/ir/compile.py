@@ -51,7 +51,7 @@ def split_frontend(model: Any, frontends: tuple[str, ...]) -> tuple[str, Any]:
     named = findings.mapping(model, "model", "'model'", frontends)
     if isinstance(model, Mapping) and len(named) != 1:
         message = f"'model' names one frontend, not {len(named)}: {' or '.join(frontends)}"
-        findings.add("model", "one-frontend", message)
+        findings.add("model", "one-form", message)
     _raise(findings, "")
     return next(iter(named.items()))
 
