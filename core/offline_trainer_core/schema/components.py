@@ -7,7 +7,7 @@ from typing import Any
 
 from offline_trainer_core.catalogue import Entry, Registry
 from offline_trainer_core.plan.sections import MODEL_OPTIONS, SECTIONS
-from offline_trainer_core.schema.language import SPECIAL, one_of, reference
+from offline_trainer_core.schema.language import SPECIAL, all_of, one_of, reference
 from offline_trainer_core.schema.values import default_of, value_schema
 from offline_trainer_core.signature import Form, Named, Parameter, Signature, read_signature, read_type
 from offline_trainer_core.signature.docstrings import argument_docs, first_sentence
@@ -54,7 +54,7 @@ class Component:
         if self.signature is None:
             return about
         conditions = [c for name, form in self.named if form.kwargs for c in _of_class(name, form, by_kind)]
-        return about | _arguments(self.signature, self.entry.kind) | ({"allOf": conditions} if conditions else {})
+        return about | _arguments(self.signature, self.entry.kind) | all_of(conditions)
 
     def arguments_after_first(self) -> Schema:
         """Return the schema of the keyword arguments of a class whose first parameter is given by others."""

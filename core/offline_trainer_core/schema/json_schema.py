@@ -13,8 +13,8 @@ from offline_trainer_core.plan.sections import SECTIONS
 from offline_trainer_core.schema.components import Component, installed_components
 from offline_trainer_core.schema.frontends import frontend_schema
 from offline_trainer_core.schema.language import definitions_of_the_language, reference
-from offline_trainer_core.schema.sections import definitions_of_sections, places_of_specs, top_level
-from offline_trainer_core.schema.specs import definitions_of_specs
+from offline_trainer_core.schema.sections import definitions_of_sections, top_level
+from offline_trainer_core.schema.specs import definitions_of_specs, kinds_in
 from offline_trainer_core.schema.whole import conditions_of_the_whole, definitions_of_the_whole
 
 __all__ = ["json_schema"]
@@ -58,15 +58,17 @@ def _only(section: str) -> Schema:
 def _definitions(
     by_kind: dict[str, list[Component]], frontends: list[Component], registry: Registry
 ) -> dict[str, Schema]:
-    own = {c.definition: c.schema(by_kind) for components in by_kind.values() for c in components}
+    places = {
+        **definitions_of_sections({component.entry.name: component.summary for component in frontends}),
+        **{component.definition: frontend_schema(component, registry, by_kind) for component in frontends},
+        **{c.definition: c.schema(by_kind) for components in by_kind.values() for c in components},
+        **_classes(by_kind),
+    }
     return {
         **definitions_of_the_language(),
-        **definitions_of_sections({component.entry.name: component.summary for component in frontends}),
-        **definitions_of_specs(by_kind, places_of_specs()),
         **definitions_of_the_whole(by_kind),
-        **{component.definition: frontend_schema(component, registry, by_kind) for component in frontends},
-        **own,
-        **_classes(by_kind),
+        **definitions_of_specs(by_kind, kinds_in(places)),
+        **places,
     }
 
 

@@ -11,6 +11,7 @@ __all__ = [
     "IS_SPEC",
     "SPECIAL",
     "SPECS_OF_RUN",
+    "all_of",
     "definitions_of_the_language",
     "interpolated",
     "one_of",
@@ -37,12 +38,18 @@ def reference(name: str) -> Schema:
 
 def spec_of(*kinds: str) -> str:
     """Return the name of the definition of a spec of one of `kinds`, or of any where none is given."""
-    return ".".join(("spec", *sorted(kinds)))
+    return ".".join(("spec", *sorted(set(kinds))))
 
 
 def interpolated() -> Schema:
     """Return the schema of a string with `${...}` in it."""
     return {"type": "string", "pattern": r"\$\{"}
+
+
+def all_of(schemas: Iterable[Schema]) -> Schema:
+    """Return the schema of what fits all of `schemas`, of which there may be none."""
+    found = list(schemas)
+    return {"allOf": found} if found else {}
 
 
 def one_of(names: Iterable[str]) -> Schema:

@@ -10,17 +10,12 @@ from offline_trainer_core.schema.language import IS_SPEC, SPECS_OF_RUN, interpol
 from offline_trainer_core.schema.models import definitions_of_models, field_schema
 from offline_trainer_core.schema.values import plain_schema
 
-__all__ = ["definitions_of_sections", "places_of_specs", "top_level"]
+__all__ = ["definitions_of_sections", "top_level"]
 
 Schema = dict[str, Any]
 
 FIELDS = {"settings": SETTINGS, "run": RUN}
 MERGED = {"type": "object", "required": ["_merge_"]}
-
-
-def places_of_specs() -> list[tuple[str, ...]]:
-    """Return the kinds that may stand together at some place of the language."""
-    return [section.kinds for section in SECTIONS.values() if section.kinds] + [(kind,) for kind in SPECS_OF_RUN]
 
 
 def top_level() -> dict[str, Schema]:

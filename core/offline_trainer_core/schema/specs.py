@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from offline_trainer_core.schema.components import Component, names_of
-from offline_trainer_core.schema.language import SPECS_OF_RUN, one_of, reference, spec_of
+from offline_trainer_core.schema.language import SPECS_OF_RUN, all_of, one_of, reference, spec_of
 
-__all__ = ["definitions_of_specs"]
+__all__ = ["definitions_of_specs", "kinds_in"]
 
 Schema = dict[str, Any]
 
 
 def definitions_of_specs(by_kind: dict[str, list[Component]], places: Iterable[tuple[str, ...]]) -> dict[str, Schema]:
-    """Return the definitions of specs of any kind, of every kind, and of the kinds that may stand at `places`."""
+    """Return the definitions of specs: of any kind, and of the kinds that may stand together at one of `places`."""
     found: dict[str, Schema] = {}
     for kind, components in by_kind.items():
         found[f"key.{kind}"] = {"anyOf": names_of(components)}
         found[f"arguments.{kind}"] = {"allOf": [_chosen(component) for component in components]}
     for kind in sorted(_kinds_named_bare(by_kind)):
         found[f"name.{kind}"] = {"anyOf": names_of(by_kind.get(kind, ()), f"{kind}.") or [{"not": {}}]}
-    for kinds in sorted({tuple(sorted(place)) for place in (*places, *((kind,) for kind in by_kind))}):
+    for kinds in ((), *places):
         found[spec_of(*kinds)] = _spec(kinds, by_kind)
-    return {**found, spec_of(): _spec((), by_kind)}
+    return found
+
+
+def kinds_in(schemas: dict[str, Schema]) -> list[tuple[str, ...]]:
+    """Return the kinds of which one may stand at some place of `schemas`."""
+    found = re.findall(r'"#/definitions/spec\.([\w.]+)"', json.dumps(schemas))
+    return [tuple(kinds.split(".")) for kinds in dict.fromkeys(found)]
 
 
 def _kinds_named_bare(by_kind: dict[str, list[Component]]) -> set[str]:
@@ -52,7 +60,7 @@ def _spec(kinds: Sequence[str], by_kind: dict[str, list[Component]]) -> Schema:
             "_template_": {"description": "Name of a template to lie below this mapping.", "type": "string"},
         }
     }
-    return schema | ({"allOf": [reference(f"arguments.{kind}") for kind in shown]} if shown else {})
+    return schema | all_of(reference(f"arguments.{kind}") for kind in shown)
 
 
 def _other_name(kinds: Sequence[str], by_kind: dict[str, list[Component]]) -> Schema:

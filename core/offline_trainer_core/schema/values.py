@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from offline_trainer_core.schema.language import DEFERRED, SPECIAL, reference, spec_of
+from offline_trainer_core.schema.language import DEFERRED, SPECIAL, interpolated, reference, spec_of
 from offline_trainer_core.signature import Form, Parameter, forms, read_type
 
 __all__ = ["default_of", "plain_schema", "value_schema"]
@@ -48,15 +48,20 @@ def default_of(parameter: Parameter) -> list[Any]:
 
 def _deferrable(form: Form, schemas: list[Schema]) -> Schema:
     """Return a schema that lets `schemas` through, components where `form` does, and what is settled later."""
-    members = list(form.members())
     if {} in schemas:
         return {"if": reference(SPECIAL), "then": reference(spec_of())}
-    if all(isinstance(_bare(member), (forms.Scalar, forms.Choice, forms.Null)) for member in members):
+    objects = [member for member in form.members() if isinstance(member, forms.Object)]
+    kinds = [member.kinds for member in objects]
+    component = reference(spec_of() if None in kinds else spec_of(*(kind for some in kinds for kind in some or ())))
+    if not schemas:
+        return {"if": interpolated(), "else": {"type": "object", "allOf": [component]}}
+    if all(
+        isinstance(_bare(member), (forms.Scalar, forms.Choice, forms.Null, forms.Object)) for member in form.members()
+    ):
         # Editors complete the values of alternatives, and not those of branches.
-        return {"anyOf": [_union(schemas), reference(DEFERRED)]}
-    kinds = {kind for member in members if isinstance(member, forms.Object) for kind in member.kinds or ("",)}
-    component = reference(spec_of(*kinds) if kinds and "" not in kinds else spec_of())
-    return {"if": reference(SPECIAL), "then": component, "else": _union(schemas) if schemas else {"type": "object"}}
+        made = {"if": {"type": "object"}, "then": component, "else": interpolated()}
+        return {"anyOf": [_union(schemas), made if objects else reference(DEFERRED)]}
+    return {"if": reference(SPECIAL), "then": component, "else": _union(schemas)}
 
 
 def _bare(form: Form) -> Form:
@@ -74,6 +79,8 @@ def _schema(form: Form, null_is_lazy: bool) -> Schema:
     if isinstance(form, forms.Bounded):
         return {**_schema(form.inner, null_is_lazy), **{LIMITS[name]: limit for name, limit in form.bounds}}
     if isinstance(form, forms.Named):
+        if isinstance(form.inner, forms.Choice):
+            return _schema(form.inner, null_is_lazy)
         # A name that is not installed may be local code's: where there is none, `whole.py` refuses it.
         return {"anyOf": [reference(f"name.{form.kind}"), _schema(form.inner, null_is_lazy)]}
     return _collection(form, null_is_lazy)

@@ -7,7 +7,7 @@ from typing import Any
 
 from offline_trainer_core.plan.sections import RUN, SECTIONS
 from offline_trainer_core.schema.components import Component
-from offline_trainer_core.schema.language import SPECS_OF_RUN, one_of, reference
+from offline_trainer_core.schema.language import SPECS_OF_RUN, all_of, one_of, reference
 
 __all__ = ["conditions_of_the_whole", "definitions_of_the_whole"]
 
@@ -27,8 +27,8 @@ def conditions_of_the_whole(by_kind: Mapping[str, list[Component]]) -> list[Sche
     named = {"properties": {kind: _known(by_kind, kind) for kind in SPECS_OF_RUN}}
     run = {"required": [key for key, field in RUN.items() if field.required]}
     return [
-        {"if": own, "then": {"properties": {**_everywhere("installed"), "run": named}}},
-        {"if": whole, "then": {"properties": {**_everywhere("complete"), "run": run}}},
+        {"if": own, "then": {"properties": _everywhere("installed", named)}},
+        {"if": whole, "then": {"properties": _everywhere("complete", run)}},
         {"if": {**lax, "required": ["settings"]}, "else": {"properties": _everywhere("unreserved")}},
     ]
 
@@ -42,7 +42,7 @@ def definitions_of_the_whole(by_kind: Mapping[str, list[Component]]) -> dict[str
     given = {"type": "object", "required": ["_type_"], "not": {"anyOf": elsewhere}}
     return {
         "installed": _down("installed", {"allOf": [name, *_named(components, by_kind)]}),
-        "complete": _down("complete", {"if": given, "then": {"allOf": list(_required(components))}}),
+        "complete": _down("complete", {"if": given, "then": all_of(_required(components))}),
         "unreserved": _down("unreserved", {"patternProperties": {RESERVED: False}}),
     }
 
@@ -52,8 +52,9 @@ def _down(name: str, here: Schema) -> Schema:
     return {"allOf": [here], "additionalProperties": reference(name), "items": reference(name)}
 
 
-def _everywhere(name: str) -> Schema:
-    return {key: reference(name) for key in SPECS}
+def _everywhere(name: str, of_run: Schema | None = None) -> Schema:
+    """Return the sections that name components, each with the definition `name`; `of_run` holds of `run` besides."""
+    return {**{key: reference(name) for key in SPECS}, "run": {"allOf": [reference(name), of_run or {}]}}
 
 
 def _named(components: Iterable[Component], by_kind: Mapping[str, list[Component]]) -> Iterator[Schema]:
