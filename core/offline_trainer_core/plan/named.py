@@ -6,19 +6,19 @@ import ast
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from offline_trainer_core.catalogue import Registry
 from offline_trainer_core.config import join_path
 from offline_trainer_core.plan.document import Mention
 from offline_trainer_core.plan.fields import descend
+from offline_trainer_core.plan.resolution import Resolver
 from offline_trainer_core.signature import Choice, Parameter, Signature, named_components, read_type
 
 __all__ = ["named_by"]
 
 
-def named_by(mention: Mention, signature: Signature, registry: Registry, folders: Iterable[str]) -> Iterator[Mention]:
+def named_by(mention: Mention, signature: Signature, resolver: Resolver, folders: Iterable[str]) -> Iterator[Mention]:
     """Yield what the arguments of a spec name, in its defaults too.
 
-    A name that a `Literal` allows is known to the component itself: it is passed over where nothing installed has it.
+    A name that a `Literal` allows is known to the component itself; it takes part in the plan where one entry has it.
     """
     for parameter, value, path in _given(mention, signature):
         form = read_type(parameter.annotation, module=parameter.module, folders=folders)
@@ -26,7 +26,7 @@ def named_by(mention: Mention, signature: Signature, registry: Registry, folders
             place, _ = descend(path or join_path(mention.path, parameter.name), value, keys)
             prefix = f"{named.kind}."
             key = f"{prefix}{name.removeprefix(prefix)}"
-            if isinstance(named.inner, Choice) and not registry.candidates(key):
+            if isinstance(named.inner, Choice) and len(resolver.offers(key)) != 1:
                 continue
             yield Mention(
                 mention.document,

@@ -74,7 +74,7 @@ def _resolve(mention: Mention, resolver: Resolver, names: Names) -> None:
             _resolve(reference, resolver, names)
         signature = names.signature(entry) if mention.spec is not None else None
         if signature is not None:
-            for named in named_by(mention, signature, resolver.registry, names.folders):
+            for named in named_by(mention, signature, resolver, names.folders):
                 _resolve(named, resolver, names)
 
 

@@ -33,7 +33,7 @@ class Resolver:
         if mention.key.startswith(TARGET):
             return self._target(mention, problems)
         found = self.registry.candidates(mention.key)
-        allowed = [entry for entry in found if self._is_allowed(entry)]
+        allowed = self.offers(mention.key)
         if len(allowed) != 1:
             problems.append(
                 _ambiguous(mention, allowed)
@@ -49,6 +49,10 @@ class Resolver:
             return None  # its arguments are beside the point
         problems += _unusable(mention, entry)
         return entry
+
+    def offers(self, key: str) -> list[Entry]:
+        """Return the entries that `key` may stand for."""
+        return [entry for entry in self.registry.candidates(key) if self._is_allowed(entry)]
 
     def _is_allowed(self, entry: Entry) -> bool:
         names = self.config.plain("settings.allowed_distributions")

@@ -209,7 +209,8 @@ class _Reader:
             return _choice(values, anything.text)
         if bases & {"typing.TypedDict", "typing_extensions.TypedDict"} and len(bases) == 1:
             return forms.Record(node.name, tuple(self._fields(node)))
-        return anything
+        derived = [form for base in node.bases if isinstance(form := self._plain(base), forms.Object)]
+        return _object(node.name, derived[0].kinds) if derived else anything
 
     def _fields(self, node: ast.ClassDef) -> Iterator[tuple[str, Form, bool]]:
         total = not any(k.arg == "total" and _value(k.value) is False for k in node.keywords)

@@ -8,9 +8,10 @@ import re
 from collections.abc import Iterator, Sequence
 
 from offline_trainer_core.signature.names import dotted
+from offline_trainer_core.signature.parameters import Signature
 from offline_trainer_core.signature.source import Imported, Module, read_module
 
-__all__ = ["argument_doc", "argument_docs", "assigned_doc", "first_sentence"]
+__all__ = ["argument_docs", "assigned_doc", "documented", "first_sentence"]
 
 SECTION = re.compile(r"(?:(?:keyword|other) )?(?:args|arguments|parameters)", re.IGNORECASE)
 RULE = re.compile(r"\s*-{3,}\s*")
@@ -35,10 +36,20 @@ def argument_docs(doc: str) -> dict[str, str]:
     return found
 
 
-def argument_doc(doc: str, name: str) -> str:
-    """Return what a docstring says of the argument `name`: its entry, else the sentences that quote the name."""
-    listed = argument_docs(doc).get(name)
-    return listed or " ".join(sentence for sentence in _sentences(doc) if f"`{name}`" in sentence)
+def documented(signature: Signature) -> dict[str, str]:
+    """Return what is said of each argument: in the component's docstring or, where that says nothing, in its bases'.
+
+    An argument that no list has is described by the sentences that quote it.
+    """
+    docs = (signature.doc, *signature.inherited_docs)
+    found: dict[str, str] = {}
+    for listed in map(argument_docs, docs):
+        found = {**listed, **found}
+    for name in (parameter.name for parameter in signature.parameters if parameter.name not in found):
+        quoted = re.compile(rf"`[^`]*\b{re.escape(name)}\b[^`]*`")
+        text = " ".join(sentence for sentence in _sentences(signature.doc) if quoted.search(sentence))
+        found |= {name: text} if text else {}
+    return found
 
 
 def assigned_doc(name: str, module: Module) -> str:

@@ -60,7 +60,8 @@ OBJECTS: Mapping[str, tuple[str, ...] | None] = {
        for name, kinds in KINDS.items()},
     **dict.fromkeys(("torch.nn.Module", "torch.nn.modules.Module", "torch.nn.modules.module.Module"), MODULES),
     **dict.fromkeys(("collections.abc.Callable", "typing.Callable", "builtins.type", "typing.Type")),
-    **dict.fromkeys(("torch.Tensor", "torch.dtype", "torch.optim.Optimizer", "torch.optim.optimizer.Optimizer"), ()),
+    **dict.fromkeys(("torch.Tensor", "torch.Size", "torch.dtype"), ()),
+    **dict.fromkeys(("torch.optim.Optimizer", "torch.optim.optimizer.Optimizer"), ()),
 }  # fmt: skip
 """Classes that no plain value is an instance of, and the kinds of components that make one."""
 KNOWN_KINDS = {"cb", *(kind for kinds in OBJECTS.values() for kind in kinds or ())}

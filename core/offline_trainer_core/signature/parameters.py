@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 __all__ = ["Fit", "Kind", "Parameter", "Signature", "missing_and_unknown"]
@@ -36,6 +36,8 @@ class Signature:
     doc: str = ""
     file: str | None = None
     line: int | None = None
+    inherited_docs: tuple[str, ...] = ()
+    """Docstrings of the bases that say what it takes, nearest first."""
 
     def text(self, key: str) -> str:
         """Return the call as one line: `model.mlp(dims, hidden=256)`."""
@@ -68,7 +70,7 @@ class Signature:
     def without_first(self) -> Signature:
         """Return the signature with its first positional parameter already given."""
         first = self.positional[:1]
-        return Signature(tuple(p for p in self.parameters if p not in first), self.doc, self.file, self.line)
+        return replace(self, parameters=tuple(p for p in self.parameters if p not in first))
 
 
 class Fit(NamedTuple):

@@ -73,11 +73,19 @@ def _of_partial(call: ast.Call, module: Module) -> Signature | None:
 
 def _of_class(node: ast.ClassDef, module: Module) -> Signature | None:
     signature = _signature(constructor(node, module), node, module)
-    if signature is None or signature.doc:
-        return signature
+    if signature is None:
+        return None
     inits = [s for s in node.body if isinstance(s, ast.FunctionDef) and s.name == "__init__"]
-    doc = assigned_doc(node.name, module) or (ast.get_docstring(inits[-1]) if inits else None)
-    return Signature(signature.parameters, doc or "", signature.file, signature.line)
+    doc = signature.doc or assigned_doc(node.name, module) or (ast.get_docstring(inits[-1]) if inits else None)
+    return replace(signature, doc=doc or "", inherited_docs=() if inits else _docs_of_bases(Class(node, module)))
+
+
+def _docs_of_bases(cls: Class) -> tuple[str, ...]:
+    try:
+        docs = [ast.get_docstring(base.node) for base in linearized(cls)[1:]]
+    except UnknownError:
+        return ()
+    return tuple(doc for doc in docs if doc)
 
 
 def _signature(

@@ -17,7 +17,7 @@ def construct(target: Any, label: str, first: Any, args: Sequence[Any], kwargs: 
     refuse_unknown(target, label, kwargs)
     try:
         return target(first, *args, **kwargs)
-    except (TypeError, ValueError, RuntimeError) as error:
+    except Exception as error:
         raise ComponentError(f"{label}: {error}") from error
 
 

@@ -20,7 +20,7 @@ PARTS = '''
 
 from typing import Annotated, Literal
 
-from offline_trainer_core import ComponentOf
+from offline_trainer_core import ComponentOf, Metric, PositiveInt
 
 raise ImportError("imported")
 
@@ -80,6 +80,12 @@ class Anything:
     def __init__(self, **kwargs): ...
 
 
+class Typed:
+    def __init__(self, size: PositiveInt = 1, metric: Metric | None = None, parts: dict[str, Metric] | None = None,
+                 names: list[Annotated[str, ComponentOf("metric")]] | None = None,
+                 known: Annotated[Literal["error", "absent"], ComponentOf("metric")] = "error"): ...
+
+
 class Nothing:
     pass
 
@@ -103,6 +109,47 @@ def read(definition):
     if "crash" in definition:
         raise RuntimeError("reader bug")
     return Reading(definition)
+
+
+class Account:
+    def __init__(self, **told):
+        self.__dict__.update(told)
+
+
+def read_data(arguments):
+    return Account(fields=arguments.get("fields"))
+
+
+def read_io(arguments):
+    named, targets = arguments.get("model_kwargs") or {}, arguments.get("targets") or {}
+    reads = [(f"{role}.{name}", "batch", path)
+             for role, paths in (("model_kwargs", named), ("targets", targets)) for name, path in paths.items()]
+    calls = len(arguments.get("model_args") or []), {name: f"model_kwargs.{name}" for name in named}
+    return Account(calls=calls, targets=list(targets), reads=reads)
+
+
+def read_error(arguments):
+    return Account(reports=("error",), reads=[("target", "targets", arguments.get("target", "y"))])
+
+
+def read_supervised(arguments):
+    return Account(reports=("loss",), trains=arguments.get("model"))
+
+
+def read_loss(arguments):
+    return Account(reports=())
+
+
+def read_stop(arguments):
+    return Account(reads=[("monitor", "validation", [arguments.get("monitor")])])
+
+
+def read_actor_critic(arguments):
+    return Account(reads=[("", "models", ["actor"])], hands=[("options", "optim_cls.AdamW", arguments["options"])])
+
+
+def read_broken(arguments):
+    return Account(reads=["field"])
 """
 
 KEYS = {
@@ -133,6 +180,7 @@ KEYS = {
     "frontend.sequential": "frontend",
     "op.add": "frontend",
     "strange.open": "Anything",
+    "cb.typed": "Typed",
 }
 
 EXPERIMENT = """

@@ -49,7 +49,7 @@ def test_a_missing_argument_is_named(check: Any) -> None:
         ("batch_size: 8", "batch_size: 8, shape: [1, 2, 3]", "data.shape", "tuple[int, int], not the list [1, 2, 3]"),
         ("batch_size: 8", "batch_size: 8, shape: [1, a]", "data.shape[1]", "int, not the string 'a'"),
         ("batch_size: 8", "batch_size: 8, shuffle: yes", "data.shuffle", "bool, not the string 'yes'"),
-        ("dims: [4, 2]", "dims: [4, x]", "model.sequential.layers[0].dims[1]", "int, not the string 'x'"),
+        ("dims: [4, 2]", "dims: [4, x]", "model.sequential.layers[0].dims[1]", "int or null, not the string 'x'"),
         ("lr: 0.001", "lr: fast", "optimizer.kwargs.lr", "float, not the string 'fast'"),
         ("loss.torch,", "loss.torch, reduction: avg,", "loss.reduction", "one of 'mean', 'sum'"),
     ],
@@ -129,3 +129,49 @@ def test_everything_is_reported_at_once_in_the_order_of_the_text(check: Any) -> 
         "optimizer.kwargs.lr",
         "callback",
     ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "place", "said"),
+    [
+        ("size: 0", "wrong-type", "size", "takes int at least 1, not the number 0"),
+        ("size: {_type_: loss.open}", "wrong-type", "size._type_", "takes int at least 1, not the component loss.open"),
+        ("metric: error", "wrong-type", "metric", "takes Metric (metric.*) or null, not the string 'error'"),
+        ("metric: {_type_: loss.open}", "wrong-kind", "metric._type_", "not the component loss.open"),
+        ("parts: {a: {_type_: cb.progress}}", "wrong-kind", "parts.a._type_", "takes Metric (metric.*)"),
+        ("names: [error, eror]", "unknown-component", "names[1]", "no component 'eror' is installed"),
+        ("known: eror", "wrong-type", "known", "takes one of 'error', 'absent', not the string 'eror'"),
+    ],
+)
+def test_annotations_tell_bounds_kinds_and_names(check: Any, arguments: str, code: str, place: str, said: str) -> None:
+    [problem] = check(f"{EXPERIMENT}callbacks: [{{_type_: cb.typed, {arguments}}}]\n").problems
+    assert (problem.code, problem.config_path) == (code, f"callbacks[0].{place}")
+    assert said in problem.message
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fix"),
+    [("size: 3.0", "size: 3"), ("size: '8'", "size: 8"), ("metric: error", "metric: {_type_: metric.<name>}")],
+)
+def test_what_to_write_instead_is_said(check: Any, arguments: str, fix: str) -> None:
+    [problem] = check(f"{EXPERIMENT}callbacks: [{{_type_: cb.typed, {arguments}}}]\n").problems
+    assert problem.fix == fix
+
+
+def test_components_that_strings_name_are_in_the_plan(check: Any) -> None:
+    callback = "callbacks: [{_type_: cb.typed, names: [error], metric: {_type_: metric.error}}]\n"
+    report = check(EXPERIMENT + callback)
+    assert report.problems == ()
+    places = {place for place, entry in report.plan.entries.items() if entry.key == "metric.error"}
+    assert places == {"callbacks[0].names[0]", "callbacks[0].metric", "callbacks[0].known"}
+
+
+def test_a_name_that_a_component_knows_itself_need_not_be_installed(check: Any) -> None:
+    assert check(EXPERIMENT + "callbacks: [{_type_: cb.typed, known: absent}]\n").problems == ()
+
+
+def test_what_the_class_of_a_factory_needs_is_missed(check: Any) -> None:
+    scheduler = "scheduler: {_type_: sched_factory.torch, type: StepLR, kwargs: {gamma: 0.5}}\n"
+    [problem] = check(EXPERIMENT + scheduler).problems
+    assert (problem.code, problem.config_path) == ("missing-argument", "scheduler.type")
+    assert problem.fix == "add step_size: ... under kwargs"
