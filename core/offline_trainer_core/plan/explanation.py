@@ -23,7 +23,7 @@ from offline_trainer_core.plan.meanings import FIELDS, Meaning, as_yaml, known_p
 from offline_trainer_core.plan.names import Names, resolve_names
 from offline_trainer_core.plan.provenance import Step, history_of, way_to
 from offline_trainer_core.signature import Signature
-from offline_trainer_core.signature.docstrings import argument_docs, first_sentence
+from offline_trainer_core.signature.docstrings import documented, first_sentence
 from offline_trainer_core.spelling import did_you_mean, nearest
 
 __all__ = ["Argument", "Explanation", "Origin", "explain"]
@@ -152,7 +152,7 @@ def _arguments(names: Names, path: str, document: Config) -> tuple[Argument, ...
 
 def _of_signature(mention: Mention, signature: Signature) -> Iterator[Argument]:
     """Yield the arguments of a component, then those that are given and that its signature lacks."""
-    document, docs, given = mention.document.config, argument_docs(signature.doc), _given(mention, signature)
+    document, docs, given = mention.document.config, documented(signature), _given(mention, signature)
     for parameter in signature.parameters:
         if not parameter.kind.startswith("var_"):
             place = given.pop(parameter.name, None)

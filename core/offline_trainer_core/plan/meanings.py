@@ -12,7 +12,7 @@ from offline_trainer_core.plan.document import RESERVED, Mention
 from offline_trainer_core.plan.names import Names
 from offline_trainer_core.plan.sections import MODEL_OPTIONS, RUN, SECTIONS, SETTINGS, Field, Section, is_free
 from offline_trainer_core.signature import Parameter, Signature, choices
-from offline_trainer_core.signature.docstrings import argument_doc
+from offline_trainer_core.signature.docstrings import documented
 
 __all__ = ["FIELDS", "Meaning", "as_yaml", "known_paths", "meaning_of"]
 
@@ -134,7 +134,7 @@ def _of_argument(entry: Entry, signature: Signature | None, name: str, rest: _Ke
     if signature is None:
         role = f"argument '{name}' of {entry.key}, whose source does not tell what it takes"
         return Meaning(role, entry=entry, can_be_absent=False)
-    description = argument_doc(signature.doc, name)
+    description = documented(signature).get(name, "")
     part = "part of " if rest else ""
     parameter = signature.find(name) or next((p for p in signature.positional if p.name == name), None)
     if parameter is not None:

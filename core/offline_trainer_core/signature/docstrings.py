@@ -7,7 +7,6 @@ import inspect
 import re
 from collections.abc import Iterator, Sequence
 
-from offline_trainer_core.signature.names import dotted
 from offline_trainer_core.signature.parameters import Signature
 from offline_trainer_core.signature.source import Imported, Module, read_module
 
@@ -19,6 +18,7 @@ NAMES = r"\*{0,2}\w+(?:\s*,\s*\*{0,2}\w+)*"
 GOOGLE = re.compile(rf"(?P<names>{NAMES})\s*(?:\(.*?\))?:(?:\s+(?P<text>.*))?")
 NUMPY = re.compile(rf"(?P<names>{NAMES})\s*(?::.*)?")
 SPHINX = re.compile(r":(?:param|argument|arg|keyword|key)\s+(?:[^:]*\s)?\*{0,2}(\w+)\s*:\s*(.*)")
+NEXT_STATEMENT = re.compile(r"^[A-Za-z_@#]", re.MULTILINE)
 ROLE = re.compile(r":\w+:(?=`)")
 
 
@@ -53,10 +53,21 @@ def documented(signature: Signature) -> dict[str, str]:
 
 
 def assigned_doc(name: str, module: Module) -> str:
-    """Return the text that `module` assigns to `<name>.__doc__`, as torch does for its optimizers; empty if none."""
-    for statement in module.tree.body:
-        if isinstance(statement, ast.Assign) and f"{name}.__doc__" in map(dotted, statement.targets):
-            return inspect.cleandoc(_text(statement.value, module))
+    """Return the text that `module` assigns to `<name>.__doc__`, as torch does for its optimizers; empty if none.
+
+    Only that statement is parsed: these modules are long, and every check of a configuration reads some.
+    """
+    found = re.search(rf"^{re.escape(name)}\.__doc__ = ", module.source, re.MULTILINE)
+    if found is None:
+        return ""
+    text = module.source[found.start() :]
+    for end in [*(match.start() for match in NEXT_STATEMENT.finditer(text, 1)), len(text)]:
+        try:
+            (statement,) = ast.parse(text[:end]).body
+        except (SyntaxError, ValueError):
+            continue  # inside of the string
+        assert isinstance(statement, ast.Assign)
+        return inspect.cleandoc(_text(statement.value, module))
     return ""
 
 

@@ -6,8 +6,8 @@ import inspect
 
 import pytest
 
-from offline_trainer_core.signature import read_signature
-from offline_trainer_core.signature.docstrings import argument_doc, argument_docs, first_sentence
+from offline_trainer_core.signature import Parameter, Signature, read_signature
+from offline_trainer_core.signature.docstrings import argument_docs, documented, first_sentence
 
 GOOGLE = """
 Scores.
@@ -65,10 +65,24 @@ def test_every_style_says_the_same(doc, indent) -> None:
 
 
 def test_what_is_not_listed_is_what_the_prose_says_of_it() -> None:
-    doc = "Saves every `n` steps. It deletes\nall but `keep` of them.\n\nArgs:\n    n: How often."
-    assert argument_doc(doc, "n") == "How often."
-    assert argument_doc(doc, "keep") == "It deletes all but `keep` of them."
-    assert argument_doc(doc, "steps") == ""
+    doc = "Saves every `n` steps. It deletes\nall but `keep + 1` of them.\n\nArgs:\n    n: How often."
+    signature = Signature(tuple(map(Parameter, ("n", "keep", "steps"))), doc)
+    assert documented(signature) == {"n": "How often.", "keep": "It deletes all but `keep + 1` of them."}
+
+
+def test_a_class_that_is_constructed_as_its_base_is_documented_by_it(tmp_path, monkeypatch) -> None:
+    (tmp_path / "inherited_doc.py").write_text(
+        'class Base:\n    """Bases.\n\n    Args:\n        a: First.\n        b: Second.\n    """\n\n'
+        "    def __init__(self, a, b): ...\n\n"
+        'class Part(Base):\n    """Parts.\n\n    Args:\n        b: Better.\n    """\n\n'
+        'class Other(Base):\n    """Others."""\n\n    def __init__(self, a): ...\n'
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    part, other = read_signature("inherited_doc:Part"), read_signature("inherited_doc:Other")
+    assert part is not None
+    assert other is not None
+    assert documented(part) == {"a": "First.", "b": "Better."}
+    assert documented(other) == {}
 
 
 def test_a_docstring_that_is_assigned_after_the_class_is_read(tmp_path, monkeypatch) -> None:
