@@ -68,6 +68,9 @@ def _read(text: str, file: str, findings: Findings) -> _Override | None:
     keys, end = scan_path(text[len(sign) :])
     end += len(sign)
     if not keys or text[end : end + 1] != ("" if sign == "~" else "="):
+        if sign != "~" and ":" in text[len(sign) : end]:  # `path: value`, which a key may contain
+            keys, end = scan_path(text[len(sign) : text.index(":")])
+            end += len(sign)
         _report_form(text, file, end, sign, findings)
         return _refused(text, file, sign, keys) if keys else None
     if sign == "~":

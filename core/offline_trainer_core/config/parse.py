@@ -10,6 +10,7 @@ import yaml
 from offline_trainer_core.config.findings import Findings
 from offline_trainer_core.config.limits import MAX_SCALAR, Extent, excess
 from offline_trainer_core.config.scalars import plain_value
+from offline_trainer_core.config.secret_names import without_secrets
 from offline_trainer_core.config.syntax import PLAIN, TEXT, ExcessError, compose_text
 from offline_trainer_core.config.tree import MappingNode, Node, Scalar, ScalarNode, SequenceNode
 from offline_trainer_core.errors import UNKNOWN, Location
@@ -35,31 +36,24 @@ def parse_text(text: str, file: str, findings: Findings, *, directive: str = "fi
     except ExcessError as error:
         findings.add(*error.problem, location=_location(error.mark, file, column))
     except yaml.YAMLError as error:
-        _report_syntax(error, file, findings, column)
+        _report_syntax(error, text, file, findings, column)
     else:
         if root is not None:
             return _Reading(file, findings, directive, column).whole(root)
     return None
 
 
-def _report_syntax(error: yaml.YAMLError, file: str, findings: Findings, column: int) -> None:
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    where = _location(mark, file, column) if mark else Location(file, 1, 1)
-    what = str(getattr(error, "problem", None) or error)
-    context = getattr(error, "context", None)
-    if "another document" in what:
+def _report_syntax(error: yaml.YAMLError, text: str, file: str, findings: Findings, column: int) -> None:
+    from offline_trainer_core.config.mistakes import explain  # only who makes one pays for it
+
+    found = explain(text, error)
+    where = Location(file, found.line + 1, found.column + 1 + (column if found.line == 0 else 0))
+    if "another document" in found.message:
         fix = "keep one document in a file and compose several files with 'defaults:'"
         findings.add("multiple-documents", "a second document begins here", location=where, fix=fix)
-        return
-    lines = findings.sources.get(file, "").splitlines()
-    line = lines[where.line - 1] if where.line <= len(lines) else ""
-    fix = ""
-    if "\t" in line[: where.column]:
-        fix = "indent with spaces: YAML does not allow tabs"
-    elif "${" in line[: where.column]:
-        fix = 'quote the expression: "${...}"'
-    message = f"not valid YAML: {what}{f' ({context})' if context else ''}"
-    findings.add("yaml-syntax", message, location=where, fix=fix or None)
+    else:
+        fix = without_secrets(found.fix) if found.fix else None
+        findings.add("yaml-syntax", found.message, location=where, width=found.width, fix=fix)
 
 
 def _location(mark: Any, file: str, column: int) -> Location:

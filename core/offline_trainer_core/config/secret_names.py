@@ -17,7 +17,7 @@ _VARIABLE = re.compile(
     r"(^|_)(TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|PWD|CREDENTIALS?|KEY|APIKEY)(_|$)",
     re.IGNORECASE,
 )
-_ASSIGNMENT = re.compile(r"""(?<![\w-])(["']?)([\w-]+)\1\s*(?:=|:(?=\s))\s*""")
+_ASSIGNMENT = re.compile(r"""(?<![\w-])(["']?)([\w-]+)\1\s*[:=]\s*""")
 _DEFAULT = re.compile(r"\$\{env:(?:\w+:)?(\w+),([^}]+)\}")
 _QUOTED = re.compile(r""""(?:[^"\\]|\\.)*"|'(?:[^']|'')*'""")
 _SHOWN = re.compile(r"""["']?\$\{|(?:null|~|true|false)?\s*(?:$|[,}\]#])""", re.IGNORECASE)

@@ -83,6 +83,8 @@ def _offer(code: str, phrase: str, offered: tuple[str, ...] | None) -> Offer | N
 def _reports(document: Document, names: Names) -> tuple[str, ...] | None:
     """Return everything that validation gives a number for, or None where a part of it does not say."""
     metrics = document.config.plain("metrics")
+    if metrics is not None and not isinstance(metrics, list):
+        return None
     parts = ["algorithm", *(join_path("metrics", index) for index in range(len(metrics or ())))]
     parts += ["loss"] if document.config.plain("loss") is not None else []
     readings = [reading_at(part, names) for part in parts]

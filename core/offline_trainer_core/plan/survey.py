@@ -95,7 +95,7 @@ def _list(document: Document, node: Node, key: str, section: Section, walk: Spec
 def _named(document: Document, node: Node, key: str, section: Section, walk: SpecWalk) -> None:
     """Take a spec, or a mapping from names to specs."""
     named = isinstance(node, MappingNode) and any(isinstance(item, MappingNode) for item in node.items.values())
-    if not isinstance(node, MappingNode) or is_spec(node) or not named:
+    if not isinstance(node, MappingNode) or is_spec(node) or not named or not node.is_complete:
         walk.slot(document, node, key, section.kinds)
         return
     for name, item in node.items.items():

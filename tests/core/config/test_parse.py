@@ -136,7 +136,7 @@ def test_a_tab_gets_advice(problems):
 
 
 def test_an_expression_in_flow_style_gets_advice(problems):
-    assert "quote" in problems("a: [${b}]\nb: 1")[0].fix
+    assert problems("a: [${b}]\nb: 1")[0].fix == '"${b}"'
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_key(resolve):
