@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from ot_example_plugins.reader import read_widths
+from ot_example_plugins.reader import read_concatenate, read_demonstrations, read_log_cosh, read_widths
 
 
 def test_a_sound_definition_has_one_input_and_no_problems() -> None:
@@ -33,3 +33,20 @@ def test_an_unknown_key_comes_with_the_nearest_one() -> None:
 def test_reading_loads_no_torch() -> None:
     code = "import sys, ot_example_plugins.reader; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_fields_are_those_of_a_recording() -> None:
+    from ot_example_plugins import recording
+
+    assert read_demonstrations({}).fields == recording.FIELDS
+
+
+def test_every_field_that_is_joined_is_read_from_the_batch() -> None:
+    reading = read_concatenate({"fields": ["observation", "goal"]})
+    assert reading.calls == (1, {})
+    expected = [("fields[0]", "batch", "observation"), ("fields[1]", "batch", "goal"), ("target", "batch", "action")]
+    assert reading.reads == expected
+
+
+def test_a_mask_is_read_from_the_batch() -> None:
+    assert read_log_cosh({"mask_path": "action_is_pad"}).reads == [("mask_path", "batch", "action_is_pad")]

@@ -116,40 +116,9 @@ class Account:
         self.__dict__.update(told)
 
 
-def read_data(arguments):
-    return Account(fields=arguments.get("fields"))
-
-
 def read_io(arguments):
-    named, targets = arguments.get("model_kwargs") or {}, arguments.get("targets") or {}
-    reads = [(f"{role}.{name}", "batch", path)
-             for role, paths in (("model_kwargs", named), ("targets", targets)) for name, path in paths.items()]
-    calls = len(arguments.get("model_args") or []), {name: f"model_kwargs.{name}" for name in named}
-    return Account(calls=calls, targets=list(targets), reads=reads)
-
-
-def read_error(arguments):
-    return Account(reports=("error",), reads=[("target", "targets", arguments.get("target", "y"))])
-
-
-def read_supervised(arguments):
-    return Account(reports=("loss",), trains=arguments.get("model"))
-
-
-def read_loss(arguments):
-    return Account(reports=())
-
-
-def read_stop(arguments):
-    return Account(reads=[("monitor", "validation", [arguments.get("monitor")])])
-
-
-def read_actor_critic(arguments):
-    return Account(reads=[("", "models", ["actor"])], hands=[("options", "optim_cls.AdamW", arguments["options"])])
-
-
-def read_broken(arguments):
-    return Account(reads=["field"])
+    keywords = {name: f"model_kwargs.{name}" for name in arguments.get("model_kwargs") or {}}
+    return Account(calls=(len(arguments.get("model_args") or []), keywords))
 """
 
 KEYS = {
@@ -209,6 +178,7 @@ def parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]
     monkeypatch.syspath_prepend(str(site))
     monkeypatch.chdir(tmp_path)
     readers = [entry(key, "plan_readers:read") for key in ("frontend.graph", "frontend.sequential")]
+    readers.append(entry("io.mapping", "plan_readers:read_io"))
     entries = [entry(key, f"plan_parts:{name}") for key, name in KEYS.items()]
     yield Registry(entries, readers=readers, plugins=[entry("timing", "plan_parts:Nothing")])
     assert "plan_parts" not in sys.modules

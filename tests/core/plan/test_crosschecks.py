@@ -71,7 +71,7 @@ def test_a_scheduler_on_a_metric_names_the_metric(check: Any) -> None:
         ("model_kwargs: {x: obs}", []),
         ("model_args: [obs]", []),
         ("model_kwargs: {y: obs}", [("model-inputs", "io.model_kwargs.y")]),
-        ("model_kwargs: {}", [("model-inputs", "io.model_kwargs")]),
+        ("model_kwargs: {}", [("model-inputs", "io._type_")]),
         ("model_args: [obs], model_kwargs: {x: obs}", [("model-inputs", "io.model_kwargs.x")]),
     ],
 )

@@ -41,7 +41,7 @@ MODEL = "\n  sequential: {inputs: [x], layers: [{_type_: block.mlp, dims: [4, 2]
         ("data:", "settings: {strikt: true}\ndata:", "unknown-key", "settings.strikt"),
         ("data:", "normalise: {}\ndata:", "unknown-key", "normalise"),
         ("data: {_type_: data.tensors, batch_size: 8}", "data: data.tensors", "wrong-type", "data"),
-        ("{_type_: data.tensors", "{type: data.tensors", "missing-type", "data"),
+        ("{_type_: data.tensors", "{type: data.tensors", "missing-type", "data.type"),
         ("data:", "callbacks: {_type_: cb.progress}\ndata:", "wrong-type", "callbacks"),
         ("data:", "callbacks: [cb.progress]\ndata:", "wrong-type", "callbacks[0]"),
         ("{_type_: data.tensors", "{_type_: 3", "wrong-type", "data._type_"),
