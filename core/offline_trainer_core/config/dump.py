@@ -29,6 +29,8 @@ def _represent_text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
 
 _UNUSUAL_BREAK = re.compile("[\x85\u2028\u2029]")
 _Dumper.add_representer(str, _represent_text)
+# What a problem leaves open never stands in a file, but it may be shown.
+_Dumper.add_representer(Unknown, lambda dumper, _: dumper.represent_scalar("tag:yaml.org,2002:str", "<unknown>"))
 _Dumper.add_implicit_resolver("!number", NUMBER, list("+-.0123456789"))
 
 
@@ -39,18 +41,11 @@ def to_yaml(tree: Any) -> str:
     return text
 
 
-class _InlineDumper(_Dumper):
-    """Also shows what is not known, which never stands in a file."""
-
-
-_InlineDumper.add_representer(Unknown, lambda dumper, _: dumper.represent_scalar("tag:yaml.org,2002:null", "<unknown>"))
-
-
 def to_inline_yaml(tree: Any) -> str:
     """Return a value as YAML on one line, as it would stand behind its key."""
     plain = to_plain(tree) if isinstance(tree, (ScalarNode, SequenceNode, MappingNode)) else tree
     text: str = yaml.dump(
-        _escaped(plain), Dumper=_InlineDumper, sort_keys=False, allow_unicode=True, width=2**16, default_flow_style=True
+        _escaped(plain), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=2**16, default_flow_style=True
     )
     return " ".join(text.removesuffix("...\n").split("\n")).strip()
 

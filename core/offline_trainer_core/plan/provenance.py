@@ -13,6 +13,7 @@ from offline_trainer_core.config import (
     Node,
     ScalarNode,
     SequenceNode,
+    is_unknown,
     join_path,
     masked_node,
     redacted,
@@ -129,10 +130,10 @@ class _Reader:
         return None
 
     def references(self, node: Node, written: Node) -> Iterator[Reference]:
-        if written is node:
+        """Yield what each `${...}` of the text stands for; nothing of a text that could not be resolved."""
+        if written is node or not isinstance(written, ScalarNode) or is_unknown(node):
             return
-        text = written.value if isinstance(written, ScalarNode) else ""
-        for part in read_expressions(str(text)):
+        for part in read_expressions(str(written.value)):
             if isinstance(part, Expression):
                 path = part.inner.strip()
                 is_new = ":" not in path and path not in self.told

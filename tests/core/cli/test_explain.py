@@ -100,3 +100,12 @@ def test_errors_elsewhere_are_counted_and_do_not_get_in_the_way(experiment, ot) 
     assert "`ot check` finds 2 errors in this configuration" in done.stdout
     here = ot("explain", experiment, "data.batch_size", "data.batch_size=many").stdout
     assert "error: 'batch_size' of data.random_regression takes" in here
+
+
+@pytest.mark.parametrize("text", ["${oops", "${a b}", "${nowhere.x}", "${env:NOT_SET}", '"a ${loss.fn} b"', "${}"])
+def test_a_value_that_cannot_be_resolved_is_shown_as_unknown(text, experiment, ot) -> None:
+    done = ot("explain", experiment, "loss.fn", f"loss.fn={text}")
+    assert done.returncode == 0
+    assert done.stdout.startswith("loss.fn: <unknown>\n")
+    assert f"| loss.fn={text}\n" in done.stdout
+    assert "`ot check` finds 1 error in this configuration" in done.stdout
