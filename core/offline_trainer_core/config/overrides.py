@@ -186,11 +186,11 @@ def _report_unknown(root: MappingNode, node: Node, override: _Override, depth: i
 
 def _fix(node: Node, override: _Override, depth: int, suggestion: str | None) -> str | None:
     """Return the override as it should be typed."""
-    value = without_secrets(override.text)[len(override.sign) + len(_joined(override.keys)) :]
+    value = override.text[len(override.sign) + len(_joined(override.keys)) :]
     if suggestion:
         rest = _joined(override.keys[depth + 1 :]) if split_path(suggestion)[-1] != override.keys[-1] else ""
         below = rest if not rest or rest.startswith("[") else f".{rest}"
-        return shlex.quote(f"{override.sign}{suggestion}{below}{value}")
+        return shlex.quote(without_secrets(f"{override.sign}{suggestion}{below}{value}"))
     if override.sign == "" and _can_create(node, override.keys[depth:]):
         return f"{shlex.quote('+' + without_secrets(override.text))} adds it"
     return None

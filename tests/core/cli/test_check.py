@@ -90,6 +90,42 @@ def test_json_carries_what_the_text_says(anything, ot) -> None:
     assert json.loads(ot("check", anything.name, "--format", "json").stdout)["valid"] is True
 
 
+def test_json_has_one_stable_form_whatever_failed(anything, ot) -> None:
+    fields = {
+        *("code", "severity", "message", "config_path", "location", "width", "source_line"),
+        *("suggestion", "allowed", "fix", "notes"),
+    }
+    unreadable = "defaults: [none.yaml]\napi_key: ${env:OT_NOWHERE}\n"
+    for text, layers in ((GOOD.replace("trainer.any", "trainer.ayn"), "failed"), (unreadable, "skipped")):
+        anything.write_text(text)
+        content = json.loads(ot("check", anything.name, "--format", "json").stdout)
+        assert set(content) == {"schema_version", "valid", "layers", "problems"}
+        assert content["schema_version"] == 1
+        assert [layer["name"] for layer in content["layers"]] == ["composition", "names", "signatures", "cross-checks"]
+        assert content["layers"][1]["status"] == layers
+        assert content["problems"]
+        for problem in content["problems"]:
+            assert set(problem) == fields
+            assert set(problem["location"]) == {"file", "line", "column"}
+
+
+def test_layers_that_nobody_can_check_are_shown_as_skipped(anything, ot) -> None:
+    anything.write_text(GOOD + "defaults: [none.yaml]\n")
+    lines = ot("check", anything.name).stdout.splitlines()
+    assert sum(line.startswith("skipped  ") and "could not be read" in line for line in lines) == 3
+
+
+def test_a_value_that_is_not_known_reaches_no_output(anything, ot) -> None:
+    anything.write_text(GOOD.replace("rate: 0.5", "rate: ${env:OT_NOWHERE}\n  name: [{a: '${params.no}'}]"))
+    for style in ("text", "json", "github"):
+        done = ot("check", anything.name, "--format", style)
+        assert "UNKNOWN" not in done.stdout + done.stderr
+        assert "OT_NOWHERE is not set" in done.stdout
+        assert "Traceback" not in done.stderr
+    deep = ot("check", anything.name, "--deep")
+    assert "2 errors" in deep.stdout
+
+
 def test_github_gets_one_command_for_each_problem(anything, ot) -> None:
     anything.write_text(GOOD.replace("trainer.any", "trainer.ayn"))
     lines = ot("check", anything.name, "--format", "github").stdout.splitlines()
