@@ -21,7 +21,8 @@ pytest.importorskip("torch")  # the pages train
 pytest.importorskip("gymnasium")
 
 ROOT = Path(__file__).parents[2]
-PAGES = ["README.md", *(f"docs/{name}.md" for name in ("guide", "configuration", "experiment", "models", "running"))]
+NAMES = ("guide", "configuration", "experiment", "models", "editor", "running")
+PAGES = ["README.md", *(f"docs/{name}.md" for name in NAMES)]
 BLOCK = re.compile(r"^```(yaml|python|toml|console)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 FILE = re.compile(r"# file: (\S+)\n")
 QUIET = {"TORCH_CPP_LOG_LEVEL": "ERROR"}

@@ -69,5 +69,6 @@ def _special(key: str, field: Field) -> Schema | None:
     """Return the schema of a field of `run` that takes a component, by a name without its kind or as a spec."""
     if key not in SPECS_OF_RUN:
         return None
-    names = {"anyOf": [reference(f"name.{key}"), {"type": ["string", "null"]}]}
-    return {"description": field.description, "if": {"type": "object"}, "then": reference(spec_of(key)), "else": names}
+    spec = {"type": "object", "allOf": [reference(spec_of(key))]}
+    forms = [reference(f"name.{key}"), {"type": ["string", "null"]}, spec]
+    return {"description": field.description, "anyOf": forms}

@@ -14,7 +14,7 @@ __all__ = ["default_of", "plain_schema", "value_schema"]
 
 Schema = dict[str, Any]
 
-SCALARS = {"int": "integer", "float": "number", "bool": "boolean", "str": "string", "path": "string"}
+SCALARS = {"int": "integer", "float": "number", "str": "string", "path": "string"}
 LIMITS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
 
 
@@ -72,6 +72,8 @@ def _schema(form: Form, null_is_lazy: bool) -> Schema:
     """Return the schema of one alternative; empty where that lets anything through."""
     if isinstance(form, forms.Null):
         return {"type": "null"}
+    if isinstance(form, forms.Scalar) and form.name == "bool":
+        return {"enum": [True, False]}  # which editors offer, as they do not for the type
     if isinstance(form, forms.Scalar):
         return {"type": ["integer", "null"] if null_is_lazy and form.name == "int" else SCALARS[form.name]}
     if isinstance(form, forms.Choice):
