@@ -176,9 +176,10 @@ class Stepper:
             bundle = slot.schedule
             if bundle is None or bundle.interval != "metric":
                 continue
-            if bundle.monitor is None or bundle.monitor not in metrics:
+            monitor = (bundle.monitor or "").removeprefix("val/")
+            if monitor not in metrics:
                 raise ComponentError(
                     f"the scheduler of '{slot.name}' monitors '{bundle.monitor}', and validation gives: "
                     f"{', '.join(metrics) or 'nothing'}"
                 )
-            bundle.scheduler.step(metrics[bundle.monitor])
+            bundle.scheduler.step(metrics[monitor])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 
@@ -94,7 +95,12 @@ def optimizer_names(document: Document, names: Names) -> Iterator[Problem]:
 def scheduler_names(document: Document, names: Names) -> Iterator[Problem]:
     """A mapping of schedulers has the names of optimizers."""
     schedulers, optimizers = _names_of(document, "scheduler"), _names_of(document, "optimizer")
-    if schedulers is None or document.config.find("optimizer") is None:
+    if document.config.plain("optimizer") is None:
+        if document.config.plain("scheduler") is not None:
+            message = "the section 'optimizer' is missing: there is nothing for 'scheduler' to schedule"
+            yield document.problem("missing-section", message, "scheduler", at_key=True, fix="add optimizer: ...")
+        return
+    if schedulers is None:
         return
     if optimizers is None:
         message = "'scheduler' has names, and 'optimizer' is one spec"
@@ -103,6 +109,32 @@ def scheduler_names(document: Document, names: Names) -> Iterator[Problem]:
     for name in schedulers:
         if name not in optimizers:
             yield _no_such(document, join_path("scheduler", name), name, optimizers, "optimizer")
+
+
+def named_files(document: Document, names: Names) -> Iterator[Problem]:
+    """Weights and checkpoints to start from are there; their paths are relative to the working directory."""
+    places = [join_path(join_path("model.components", name), "weights") for name in _components(document)]
+    for place in (*places, "run.resume_from"):
+        path = document.config.plain(place)
+        if not isinstance(path, str) or (place == "run.resume_from" and _is_own(document, path)):
+            continue
+        file = os.path.expanduser(path)
+        if not os.path.exists(file):
+            notes = (f"looked for {os.path.abspath(file)}",)
+            yield document.problem("missing-file", f"there is no '{path}'", place, notes=notes)
+
+
+def _components(document: Document) -> list[str]:
+    components = document.config.plain("model.components")
+    return list(components) if isinstance(components, dict) else []
+
+
+def _is_own(document: Document, checkpoint: str) -> bool:
+    """Whether a checkpoint is one of the run's own, by its name."""
+    if checkpoint in ("auto", "last", "best"):
+        return True
+    out_dir, name = document.config.plain("run.out_dir"), document.config.plain("run.name")
+    return os.path.exists(os.path.join(os.path.expanduser(str(out_dir)), str(name), "checkpoints", checkpoint))
 
 
 def _names_of(document: Document, section: str) -> list[str] | None:
@@ -134,4 +166,5 @@ CROSS_CHECKS = (
     normalized_fields,
     optimizer_names,
     scheduler_names,
+    named_files,
 )

@@ -66,8 +66,9 @@ def _missing(document: Document, place: str, read: Read, offer: Offer) -> Iterat
 def _offers(document: Document, names: Names) -> Iterator[tuple[str, Offer | None]]:
     """Yield what each source has; None where no reader knows."""
     data, io = reading_at("data", names), reading_at("io", names)
-    yield "batch", _offer("unknown-field", "a batch has no '{}'", None if _adds_fields(names) else data and data.fields)
-    yield "targets", _offer("unknown-target", "io gives no target '{}'", io and io.targets)
+    fields = None if data is None or _adds_fields(names) else data.fields
+    yield "batch", _offer("unknown-field", "a batch has no '{}'", fields)
+    yield "targets", _offer("unknown-target", "io gives no target '{}'", None if io is None else io.targets)
     model = trained_model(document, names)
     outputs = next((reading.outputs for mention, reading in names.readings if is_form_of(model, mention)), None)
     yield "outputs", _offer("unknown-output", "the model returns no '{}'", outputs)

@@ -96,8 +96,11 @@ NORMALIZATIONS = ("mean_std", "min_max", "none")
 
 MODEL_FORMS = ("_type_", "_target_", "config_path", "config", "components")
 """The forms of a model beside the frontends that are installed."""
+INITIALISATION = """Literal['kaiming_normal', 'kaiming_uniform', 'normal', 'orthogonal', 'trunc_normal',
+    'xavier_normal', 'xavier_uniform', 'zeros'] | None"""
+"""What `engine.INITIALISATIONS` offers; a test holds the two together."""
 MODEL_OPTIONS = {
-    "init": Field("str | dict | None", "Initialization of all weights with two dimensions or more."),
+    "init": Field(INITIALISATION, "Initialization of all weights with two dimensions or more."),
     "freeze": Field("bool", "Whether the component gets no gradients, stays in eval mode and is not optimized.", False),
     "weights": Field("str | None", "Weights to start from: a checkpoint of a run, or a file of tensors."),
     "strict": Field("bool", "Whether `weights` must have exactly the keys of the model.", True),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 
 import pytest
 import torch
@@ -11,11 +12,16 @@ from torch import nn
 from offline_trainer_core import CheckpointError, ComponentError
 from offline_trainer_core.engine import INITIALISATIONS, LoopSettings, ModelOptions, Session
 from offline_trainer_core.engine.models import initialise, is_lazy, load_weights_into
+from offline_trainer_core.plan.sections import MODEL_OPTIONS
 
 
 def network():
     torch.manual_seed(1)
     return nn.Sequential(nn.Conv1d(2, 4, 3), nn.BatchNorm1d(4), nn.Flatten(), nn.Linear(8, 2))
+
+
+def test_the_check_knows_every_initialisation():
+    assert set(re.findall(r"'(\w+)'", MODEL_OPTIONS["init"].annotation)) == set(INITIALISATIONS)
 
 
 @pytest.mark.parametrize("name", INITIALISATIONS)

@@ -173,15 +173,16 @@ def test_schedules_step_at_their_interval(make_parts, train, bundle, halvings):
     assert session.context.optimizer.param_groups[0]["lr"] == pytest.approx(0.05 * 0.5**halvings)
 
 
-def test_a_metric_schedule_follows_validation_and_names_what_is_missing(make_parts, small, train):
+@pytest.mark.parametrize("monitor", ["loss", "val/loss"])
+def test_a_metric_schedule_follows_validation_and_names_what_is_missing(make_parts, small, train, monitor):
     data = small.Data(val=small.Batches(count=2))
-    parts = make_parts(datamodule=data, scheduler_factory=Scheduled(interval="metric", monitor="loss"))
+    parts = make_parts(datamodule=data, scheduler_factory=Scheduled(interval="metric", monitor=monitor))
     session = train(parts, max_steps=1)
     session._stepper.report({"loss": 1.0})
     session._stepper.report({"loss": 2.0})
     session._stepper.report({"loss": 3.0})
     assert session.context.optimizer.param_groups[0]["lr"] == pytest.approx(0.05 / 4)
-    with pytest.raises(ComponentError, match="monitors 'loss', and validation gives: error"):
+    with pytest.raises(ComponentError, match=f"monitors '{monitor}', and validation gives: error"):
         session._stepper.report({"error": 1.0})
 
 

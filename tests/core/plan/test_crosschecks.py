@@ -112,3 +112,43 @@ def test_a_field_is_normalized_in_a_known_way_or_as_another_is(check: Any) -> No
     report = check(EXPERIMENT + "normalize: {obs: meanstd, next_obs: action, action: none}\n")
     assert codes(report) == [("wrong-normalization", "normalize.obs"), ("wrong-normalization", "normalize.next_obs")]
     assert report.problems[0].suggestion == "mean_std"
+
+
+def test_a_scheduler_needs_an_optimizer(check: Any) -> None:
+    algorithm = EXPERIMENT.replace(OPTIMIZER, "algorithm: {_type_: algo.actor_critic}")
+    assert check(algorithm).problems == ()
+    assert codes(check(f"{algorithm}scheduler: {SCHEDULER}}}\n")) == [("missing-section", "scheduler")]
+
+
+@pytest.mark.parametrize(
+    ("resume_from", "expected"),
+    [
+        ("auto", []),
+        ("best", []),
+        ("step_00000010", []),
+        ("runs/test/checkpoints/step_00000010", []),
+        ("step_00000011", [("missing-file", "run.resume_from")]),
+        ("runs/other", [("missing-file", "run.resume_from")]),
+    ],
+)
+def test_a_checkpoint_to_start_from_is_there(check: Any, tmp_path: Any, resume_from: str, expected: Any) -> None:
+    (tmp_path / "runs/test/checkpoints/step_00000010").mkdir(parents=True)
+    assert codes(check(EXPERIMENT.replace("name: test", f"name: test, resume_from: {resume_from}"))) == expected
+
+
+def test_weights_to_start_from_are_there(check: Any, tmp_path: Any) -> None:
+    (tmp_path / "actor.safetensors").touch()
+    components = TWO_MODELS.replace("freeze: true", "freeze: true, weights: actor.safetensors")
+    text = EXPERIMENT.replace(MODEL, components).replace(OPTIMIZER, f"optimizer: {{actor: {FACTORY}}}")
+    assert check(text).problems == ()
+    (problem,) = check(text.replace("actor.safetensors", "critic.safetensors")).problems
+    assert (problem.code, problem.config_path) == ("missing-file", "model.components.critic.weights")
+    assert problem.notes == (f"looked for {tmp_path / 'critic.safetensors'}",)
+
+
+def test_an_initialisation_is_one_that_there_is(check: Any) -> None:
+    components = TWO_MODELS.replace("freeze: true", "freeze: true, init: orthogonl")
+    text = EXPERIMENT.replace(MODEL, components).replace(OPTIMIZER, f"optimizer: {{actor: {FACTORY}}}")
+    (problem,) = check(text).problems
+    assert (problem.code, problem.config_path) == ("wrong-type", "model.components.critic.init")
+    assert problem.suggestion == "orthogonal"
