@@ -32,6 +32,8 @@ class LocalModule:
 
 def read_local_module(name: str, folders: Sequence[Path]) -> LocalModule | None:
     """Return the module `name`, looked for in `folders` and then on the path; None where there is no source to read."""
+    if not all(part.isidentifier() for part in name.split(".")):
+        return None  # finders of modules need not expect such a name
     for folder in folders:
         if find_spec(name.partition(".")[0], [str(folder)]) and (module := read_module(name, (str(folder),))):
             return _local_module(module, folder)
@@ -52,11 +54,11 @@ def _local_module(module: Module, folder: Path | None) -> LocalModule:
     return LocalModule(module.name, module.file, folder, tuple(entries), tuple(unseen), digest, has_register)
 
 
-def _calls(tree: ast.Module) -> Iterator[tuple[ast.Call, bool]]:
+def _calls(body: list[ast.stmt]) -> Iterator[tuple[ast.Call, bool]]:
     """Yield the calls that register a component (True), or that hand the registry on to other code (False)."""
-    register = next((s for s in tree.body if isinstance(s, ast.FunctionDef) and s.name == "register"), None)
+    register = next((s for s in body if isinstance(s, ast.FunctionDef) and s.name == "register"), None)
     receiver = register.args.args[0].arg if register is not None and register.args.args else "registry"
-    for node in ast.walk(tree):
+    for node in (node for statement in body for node in ast.walk(statement)):
         if not isinstance(node, ast.Call):
             continue
         if isinstance(node.func, ast.Attribute) and node.func.attr in ("register_module", "register_op"):

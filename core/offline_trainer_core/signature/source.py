@@ -48,9 +48,12 @@ class Module:
         self.bindings = Bindings(self)
 
     @cached_property
-    def tree(self) -> ast.Module:
-        """The whole module, parsed."""
-        return ast.parse(self.source)
+    def body(self) -> list[ast.stmt] | None:
+        """The statements of the whole module; None where it does not parse."""
+        try:
+            return ast.parse(self.source).body
+        except (SyntaxError, ValueError, RecursionError):
+            return None
 
 
 class Bindings:
@@ -59,7 +62,7 @@ class Bindings:
     def __init__(self, module: Module) -> None:
         self._module = module
         split = split_source(module.source)
-        body = split.rest.body if split is not None else module.tree.body
+        body = split.rest.body if split is not None else module.body or ()
         self._definitions = split.definitions if split is not None else {}
         self._known = bindings_of(body, module)
         if not self._known.keys().isdisjoint(self._definitions):  # the order of the statements decides
@@ -81,7 +84,7 @@ class Bindings:
     def _parse_all(self) -> None:
         self._definitions = {}
         self._module.stars.clear()
-        self._known = bindings_of(self._module.tree.body, self._module)
+        self._known = bindings_of(self._module.body or (), self._module)
 
 
 def find_spec(name: str, folders: Sequence[str] = ()) -> ModuleSpec | None:
@@ -145,7 +148,7 @@ def _read(name: str, spec: ModuleSpec, folders: tuple[str, ...]) -> Module | Non
         if source is None:
             return None
         return Module(name, spec.origin or "", spec.submodule_search_locations is not None, source, folders)
-    except (ImportError, OSError, SyntaxError, ValueError, RecursionError):
+    except (ImportError, OSError, SyntaxError, ValueError):
         return None
 
 
