@@ -1,4 +1,4 @@
-"""The real yaml-language-server, which OT_YAML_LANGUAGE_SERVER names or PATH has, and the schema of what is installed."""
+"""The real yaml-language-server, which OT_YAML_LANGUAGE_SERVER names or PATH has, and a schema of what is installed."""
 
 from __future__ import annotations
 

@@ -27,6 +27,8 @@ DEFERRED = "deferred"
 """The definition of a value that is settled when the configuration is resolved."""
 SPECIAL = "special"
 """The definition that tells what is deferred, or becomes an object, from plain values."""
+SYNTAX = re.compile(r"[\\^$.|?*+()\[\]{}]")
+"""What is syntax in regular expressions; JavaScript's refuse a backslash before anything else."""
 IS_SPEC: Schema = {"anyOf": [{"required": [key]} for key in ("_type_", "_target_", "_template_")]}
 """The schema of a mapping that becomes an object, or may by its template."""
 
@@ -54,7 +56,8 @@ def all_of(schemas: Iterable[Schema]) -> Schema:
 
 def one_of(names: Iterable[str]) -> Schema:
     """Return the schema of these strings, as a pattern: editors would list an `enum` over every value that it tests."""
-    return {"pattern": f"^({'|'.join(map(re.escape, names))})$".replace(r"\-", "-")}
+    spelled = "|".join(SYNTAX.sub(r"\\\g<0>", name) for name in names)
+    return {"pattern": f"^({spelled})$"}
 
 
 def definitions_of_the_language() -> dict[str, Schema]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from offline_trainer_core.plan.sections import MODEL_OPTIONS, SECTIONS, Field
-from offline_trainer_core.schema.language import IS_SPEC, interpolated, reference, spec_of
+from offline_trainer_core.schema.language import DEFERRED, IS_SPEC, interpolated, reference, spec_of
 from offline_trainer_core.schema.values import plain_schema
 
 __all__ = ["definitions_of_models", "field_schema"]
@@ -22,11 +22,16 @@ def definitions_of_models(frontends: Mapping[str, str]) -> dict[str, Schema]:
     forms: Schema = {name: _frontend(name, summary) for name, summary in frontends.items()}
     files: Schema = {
         "config_path": {"description": "A model file, relative to this one.", "type": "string"},
-        "config": {"description": "What a model file holds.", "allOf": [reference("model.file")]},
+        "config": {
+            "description": "What a model file holds.",
+            "if": reference(DEFERRED),
+            "else": reference("model.file"),
+        },
     }
     options = {key: field_schema(field) for key, field in MODEL_OPTIONS.items()}
     several = {"type": "object", "additionalProperties": reference("model.component")}
-    components = {"components": {"description": "Several models by name.", **several}}
+    about = "Several models by name."
+    components = {"components": {"description": about, "if": reference(DEFERRED), "else": several}}
     return {
         "section.model": _model({**forms, **files, **components}),
         "model.component": {"properties": options, **_model({**forms, **files, **options})},
@@ -52,7 +57,7 @@ def _model(forms: Schema) -> Schema:
 
 
 def _frontend(name: str, summary: str) -> Schema:
-    return {"description": summary, "if": interpolated(), "else": reference(f"frontend.{name}")}
+    return {"description": summary, "if": reference(DEFERRED), "else": reference(f"frontend.{name}")}
 
 
 def _file(model: Schema) -> Schema:
