@@ -41,9 +41,11 @@ def read_local_module(name: str, folders: Sequence[Path]) -> LocalModule | None:
     return _local_module(module, None) if module is not None else None
 
 
-def _local_module(module: Module, folder: Path | None) -> LocalModule:
+def _local_module(module: Module, folder: Path | None) -> LocalModule | None:
+    if module.body is None:
+        return None
     entries, unseen = [], []
-    for call, registers in _calls(module.tree):
+    for call, registers in _calls(module.body):
         entry = _entry(call, module) if registers else None
         if entry is None:
             unseen.append(call.lineno)
@@ -58,9 +60,7 @@ def _calls(body: list[ast.stmt]) -> Iterator[tuple[ast.Call, bool]]:
     """Yield the calls that register a component (True), or that hand the registry on to other code (False)."""
     register = next((s for s in body if isinstance(s, ast.FunctionDef) and s.name == "register"), None)
     receiver = register.args.args[0].arg if register is not None and register.args.args else "registry"
-    for node in (node for statement in body for node in ast.walk(statement)):
-        if not isinstance(node, ast.Call):
-            continue
+    for node in (node for statement in body for node in ast.walk(statement) if isinstance(node, ast.Call)):
         if isinstance(node.func, ast.Attribute) and node.func.attr in ("register_module", "register_op"):
             yield node, True
         elif any(isinstance(argument, ast.Name) and argument.id == receiver for argument in node.args):
