@@ -99,7 +99,7 @@ def assert_one_screen(screen: str, words: tuple[str, ...]) -> None:
 
 
 IN_THE_CONFIGURATION = {
-    "unknown key": (["+trainr={}"], ["trainr", "did you mean 'trainer'"]),
+    "unknown key": (["+trainr={}"], ["'trainr' is not a key of the top level"]),
     "unknown argument": (["+data.noize=3"], ["'noize'", "data.random_regression", "did you mean 'noise'"]),
     "unknown component": (["loss._type_=loss.torhc"], ["loss.torhc", "did you mean 'loss.torch'"]),
     "unknown optimizer": (["optimizer.type=AdamX"], ["AdamX", "optimizer.type", "AdamW"]),

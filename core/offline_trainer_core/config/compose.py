@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from offline_trainer_core.config.findings import Findings
@@ -79,7 +80,7 @@ class _Composition:
         if defaults is not None:
             layers = list(self.layers(defaults, file))
         tree: Node | None = None
-        for layer in (*layers, MappingNode(own, root.location, root.key_locations)):
+        for layer in (*layers, replace(root, items=own)):
             tree = merge(tree, layer, self.findings)
             if problem := excess(*self.extent.of(tree)):
                 self.findings.add(*problem, location=layer.location)

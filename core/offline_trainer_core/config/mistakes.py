@@ -63,8 +63,9 @@ class _Spot:
 def explain(text: str, error: Any) -> Mistake:
     """Return what is probably wrong where `error` of PyYAML stopped; in its own words where that is not known."""
     problem, context = str(getattr(error, "problem", None) or error), str(getattr(error, "context", None) or "")
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    begun = getattr(error, "context_mark", None) or mark
+    begun: Any = getattr(error, "context_mark", None)
+    mark: Any = getattr(error, "problem_mark", None) or begun
+    begun = begun or mark
     if mark is None:
         return Mistake(0, 0, f"not valid YAML: {problem}")
     lines = [line[:_LONGEST] for line in text.splitlines()]

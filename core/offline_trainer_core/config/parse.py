@@ -52,8 +52,8 @@ def _report_syntax(error: yaml.YAMLError, text: str, file: str, findings: Findin
         fix = "keep one document in a file and compose several files with 'defaults:'"
         findings.add("multiple-documents", "a second document begins here", location=where, fix=fix)
     else:
-        fix = without_secrets(found.fix) if found.fix else None
-        findings.add("yaml-syntax", found.message, location=where, width=found.width, fix=fix)
+        mended = without_secrets(found.fix) if found.fix else None
+        findings.add("yaml-syntax", found.message, location=where, width=found.width, fix=mended)
 
 
 def _location(mark: Any, file: str, column: int) -> Location:
@@ -207,8 +207,8 @@ def _either(first: Node, second: Node) -> Node:
 def _width(node: Any) -> int:
     start, end = node.start_mark, node.end_mark
     if start.line == end.line:
-        return max(1, end.column - start.column)
-    return max(1, len(node.value)) if type(node) is yaml.ScalarNode else 1
+        return int(max(1, end.column - start.column))
+    return max(1, len(str(node.value))) if type(node) is yaml.ScalarNode else 1
 
 
 def _short(tag: str) -> str:

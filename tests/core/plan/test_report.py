@@ -64,6 +64,7 @@ SINGLE = {
     "key twice": ("run: {", "run: {name: other, ", "duplicate-key"),
     "section twice": ("io: {", "loss: {reduction: sum}\nio: {", "duplicate-key"),
     "merge key": ("loss: {_type_: loss.torch,", "loss: {<<: {a: 1},", "merge-key"),
+    "merge key at the top": ("run: {name: test, out_dir: runs}", "<<: {run: {name: test}}", "merge-key"),
     "number as key": ("run: {", "run: {1: a, ", "bad-key"),
     "tag": ("dropout: 0.5", "dropout: !mine 0.5", "unknown-tag"),
     "wrong tag": ("dropout: 0.5", "dropout: !!float half", "bad-tag"),
