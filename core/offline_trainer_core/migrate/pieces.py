@@ -45,6 +45,10 @@ class Comments:
         own = self.head[1:] if lead and self.head[:1] == ("",) else self.head
         return replace(self, head=(*lead, *own))
 
+    def followed_by(self, after: str, tail: tuple[str, ...]) -> Comments:
+        """Return these comments with more behind and below the value."""
+        return replace(self, after=" ".join(text for text in (self.after, after) if text), tail=(*self.tail, *tail))
+
 
 @dataclass(frozen=True)
 class Piece:
@@ -81,10 +85,9 @@ class Piece:
         """
         found = list(self._bare() if self.span.target else self._commented())
         if found and self.span.is_block:
-            last = found[-1].comments
-            after = " ".join(text for text in (last.after, self.comments.after) if text)
-            tail = (*last.tail, *_moved_right(self.comments.tail, found[-1].column - self.column))
-            found[-1] = replace(found[-1], comments=replace(last, after=after, tail=tail))
+            tail = _moved_right(self.comments.tail, found[-1].column - self.column)
+            comments = found[-1].comments.followed_by(self.comments.after, tail)
+            found[-1] = replace(found[-1], comments=comments)
         return found
 
     def _commented(self) -> Iterator[Piece]:

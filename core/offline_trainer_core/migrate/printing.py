@@ -49,8 +49,9 @@ class _Printer:
         if not isinstance(entry.value, Block) or _one_line(entry.value):
             yield from self.pair_of_item(entry, column)
             return
+        above = [text for text in (entry.comments.beside, *entry.value.entries[0].comments.head) if text]
         first, *rest = self.entries(_without_head(entry.value), column + _STEP)
-        yield from _indented(_first_head(entry.value), column)
+        yield from _indented(above, column)
         yield " " * column + "- " + first[column + _STEP :]
         yield from rest
 
@@ -181,10 +182,6 @@ def _one_line(block: Block) -> str | None:
         parts.append(text if block.is_list else f"{_key(entry.key)}: {text}")
     line = ", ".join(parts)
     return (f"[{line}]" if block.is_list else f"{{{line}}}") if len(line) <= 100 else None
-
-
-def _first_head(block: Block) -> tuple[str, ...]:
-    return block.entries[0].comments.head
 
 
 def _without_head(block: Block) -> Block:

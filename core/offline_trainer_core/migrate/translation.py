@@ -57,12 +57,11 @@ class Draft:
         """Leave out `piece`: it is reported, and stays as a comment."""
         self._warn("not-carried-over", piece, f"'{piece.path}' is not carried over: {why}", None)
         self.homeless += [line for line in piece.comments.head if line]
-        written = piece.text[piece.span.start : piece.span.end].split("\n")
-        first = [] if piece.span.is_block else [written.pop(0)]
-        self.homeless.append(" ".join([f"# was: {piece.path}:", *first]).rstrip())
-        self.homeless += [f"#   {line.strip()}" for line in written]
-        rest = (piece.comments.beside, piece.comments.after, *piece.comments.tail)
-        self.homeless += [line for line in rest if line and line not in " ".join(written)]
+        begin = piece.key_span.end if piece.key_span is not None else piece.span.start
+        first, *rest = piece.text[begin : piece.span.end].strip().removeprefix(":").split("\n")
+        self.homeless.append(f"# was: {piece.path}: {first.strip()}".rstrip())
+        self.homeless += [f"#   {line.strip()}" for line in rest if line.strip()]
+        self.homeless += [line.strip() for line in (piece.comments.after, *piece.comments.tail) if line]
 
     def _warn(self, code: str, piece: Piece, message: str, fix: str | None) -> None:
         problem = self.old.problem(code, message, piece.path, at_key=True, fix=fix, severity="warning")
@@ -97,8 +96,10 @@ class Draft:
         if not found:
             self.homeless += own.lines
             return []
-        found[0] = _with(found[0], found[0].comments.under(own))
-        found[-1] = _with(found[-1], _with_tail(found[-1].comments, own.tail))
+        if not piece.span.is_block:  # what stands behind the brace stands behind what the braces held
+            found[-1] = replace(found[-1], comments=found[-1].comments.followed_by(own.beside, own.tail))
+            own = replace(own, beside="")
+        found[0] = replace(found[0], comments=found[0].comments.under(own))
         return found
 
     def _unknown(self, child: Piece, piece: Piece, allowed: Sequence[str]) -> None:
@@ -178,11 +179,3 @@ def made(key: str, value: Any, piece: Piece | None = None) -> Entry:
     if piece is None:
         return Entry(key, Made(value))
     return Entry(key, Made(value), piece.comments, piece.place)
-
-
-def _with(piece: Piece, comments: Comments) -> Piece:
-    return replace(piece, comments=comments)
-
-
-def _with_tail(comments: Comments, tail: tuple[str, ...]) -> Comments:
-    return replace(comments, tail=(*comments.tail, *tail))

@@ -12,7 +12,7 @@ from offline_trainer_core.installed import normalized
 from offline_trainer_core.plan.document import Mention
 from offline_trainer_core.plan.imports import allows
 from offline_trainer_core.plan.local import LocalModule
-from offline_trainer_core.plan.renames import renamed_component
+from offline_trainer_core.plan.renames import Renames, renamed_component
 from offline_trainer_core.plan.specs import TARGET
 from offline_trainer_core.signature import find_spec
 from offline_trainer_core.spelling import listing
@@ -94,7 +94,7 @@ class Resolver:
             _unknown_message(mention),
             suggestion=meant.removeprefix(mention.prefix) if meant else None,
             allowed=listing(key.removeprefix(mention.prefix) for key in known),
-            notes=self.registry.explanations(),
+            notes=(*self.registry.explanations(), *Renames(self.registry.renames).broken),
             fix=_install(mention) if mention.implied else None,
         )
 
