@@ -19,7 +19,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,7 +38,6 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 FILE = re.compile(r"# file: (\S+)\n")
 COMMAND = re.compile(r"^\$ (.*)\n", re.MULTILINE)
 SUMMARY = re.compile(r"^\d+ (?:error|warning|problem)s?\b.*", re.DOTALL | re.MULTILINE)
-HAS_TORCH = find_spec("torch") is not None
 
 
 class Section(NamedTuple):
@@ -68,12 +66,6 @@ class Section(NamedTuple):
         consoles = [block for language, block in BLOCK.findall(self.text) if language == "console"]
         return [command for console in consoles for command in COMMAND.findall(console)]
 
-    @property
-    def can_run(self) -> bool:
-        """Whether there is something to type, and torch if that needs it."""
-        needs_torch = any("ot run" in command or "--deep" in command for command in self.commands)
-        return bool(self.commands) and (HAS_TORCH or not needs_torch)
-
 
 def sections_of(page: str) -> list[Section]:
     """Return the introduction of `page`, which has no title, and its sections."""
@@ -97,7 +89,7 @@ def refreshed(section: Section, shared: Mapping[str, str]) -> str:
     """Return the text of `section` as it should be; the files `shared` are there besides its own."""
     if section.level == 3:
         return f"### {section.code}\n\n{CODES.get(section.code, 'NOT A CODE')}\n\n"
-    if not section.can_run:
+    if not section.commands:
         return section.text
     printed = iter(carried_out({**shared, **section.files}, section.commands))
     return BLOCK.sub(lambda block: _filled(block, printed, whole=section.level < 4), section.text)
