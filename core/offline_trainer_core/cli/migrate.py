@@ -90,8 +90,8 @@ def _report(migrations: Iterable[Migration]) -> None:
 def _replace(texts: dict[str, str]) -> None:
     for file, text in texts.items():
         kept = _free_name(Path(file))
-        replace_file(kept, Path(file).read_bytes())
-        replace_file(Path(file), _encoded(text, file))
+        _put(kept, Path(file).read_bytes())
+        _put(Path(file), _encoded(text, file))
         click.echo(f"{file} is rewritten; the old one is {kept}", err=True)
     if not texts:
         click.echo("nothing to migrate", err=True)
@@ -113,12 +113,20 @@ def _write(files: tuple[str, ...], texts: dict[str, str], output: str | None) ->
         raise UsageError(f"--output takes one file, and these change: {', '.join(shown)}; use --in-place")
     if output is not None:
         file, text = next(iter(shown.items()))
-        replace_file(Path(output), _encoded(text, file))
+        _put(Path(output), _encoded(text, file))
         return
     for file, text in shown.items():
         if len(shown) > 1:
             click.echo(f"# ---- {file}")
         sys.stdout.write(text)
+
+
+def _put(path: Path, data: bytes) -> None:
+    """Write a file at once, or say why that is not possible."""
+    try:
+        replace_file(path, data)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
 def _encoded(text: str, file: str) -> bytes:

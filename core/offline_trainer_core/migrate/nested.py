@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from offline_trainer_core.config import MappingNode, SequenceNode
 from offline_trainer_core.migrate.draft import Block, Entry, Made
@@ -94,12 +95,8 @@ def _train(draft: Draft, train: dict[str, Piece]) -> None:
     for key, kind in _LISTS.items():
         for entry in draft.specs(train[key], kind) if key in train else ():
             draft.into(key, entry)
-            draft.moved.append(
-                (
-                    f"{train[key].path}[{len(draft.block(key).entries) - 1}]",
-                    f"{key}[{len(draft.block(key).entries) - 1}]",
-                )
-            )
+        if key in train and key in draft.sections:
+            draft.moved.append((train[key].path, key))
     if "amp" in train:
         _amp(draft, train["amp"])
     if "ema" in train:
@@ -110,39 +107,23 @@ def _train(draft: Draft, train: dict[str, Piece]) -> None:
 
 def _io(draft: Draft, model_input: Piece) -> None:
     """Put `io.mapping` for what the model reads of a batch; what the loss compares with, if its arguments tell."""
-    entries = [made("_type_", "io.mapping")]
+    inner, outer = replace(model_input.comments, head=()), Comments(model_input.comments.head)
+    value: Piece | Made = model_input
+    key = "model_kwargs" if isinstance(model_input.node, MappingNode) else "model_args"
     if isinstance(model_input.value, str):
-        entries.append(
-            Entry(
-                "model_args", Made([model_input.value]), Comments(after=model_input.comments.after), model_input.place
-            )
-        )
-        comments = Comments(model_input.comments.head, tail=model_input.comments.tail)
-    elif isinstance(model_input.node, (SequenceNode, MappingNode)):
-        key = "model_args" if isinstance(model_input.node, SequenceNode) else "model_kwargs"
-        entries.append(
-            Entry(
-                key,
-                model_input,
-                Comments(
-                    beside=model_input.comments.beside, after=model_input.comments.after, tail=model_input.comments.tail
-                ),
-                model_input.place,
-            )
-        )
-        comments = Comments(model_input.comments.head)
-    else:
-        draft.refuse(
-            "wrong-type", model_input, "'train.model_input' takes a key of the batch, a list or a mapping of keys"
-        )
+        value = Made([model_input.value])
+    elif not isinstance(model_input.value, (list, dict)):
+        message = "'train.model_input' takes a key of the batch, a list or a mapping of keys"
+        draft.refuse("wrong-type", model_input, message)
         return
+    entries = [made("_type_", "io.mapping"), Entry(key, value, inner, model_input.place)]
     target = _target(draft)
     if target is None:
         message = "this dialect does not say what the loss compares with; a loss that takes targets needs it"
         draft.note(model_input, message, "add targets: {name: path in the batch} to io")
     else:
         entries.append(target)
-    draft.put(Entry("io", Block(entries), comments, model_input.place), model_input)
+    draft.put(Entry("io", Block(entries), outer, model_input.place), model_input)
 
 
 def _target(draft: Draft) -> Entry | None:

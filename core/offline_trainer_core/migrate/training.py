@@ -33,8 +33,9 @@ def put_trainer(draft: Draft, trainer: Piece | None, loop: Mapping[str, Piece]) 
         draft.moved.append((trainer.path, "trainer"))
     draft.sections["trainer"] = entry
     block = draft.block("trainer")
-    for argument in block.entries:
-        argument.key = LOOP.get(argument.key, argument.key)
+    if _names_the_default(block):
+        for argument in block.entries:
+            argument.key = LOOP.get(argument.key, argument.key)
     given = {argument.key for argument in block.entries}
     for name, piece in loop.items():
         if name in given:
@@ -45,6 +46,10 @@ def put_trainer(draft: Draft, trainer: Piece | None, loop: Mapping[str, Piece]) 
         else:
             draft.into("trainer", Entry.of(piece, name), piece)
             block.flow = False
+
+
+def _names_the_default(block: Block) -> bool:
+    return any(isinstance(entry.value, Made) and entry.value.value == "trainer.default" for entry in block.entries)
 
 
 def factory(draft: Draft, piece: Piece, kind: str, outer: tuple[str, ...] = ()) -> Entry:

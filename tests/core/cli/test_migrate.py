@@ -75,6 +75,7 @@ def test_line_ends_stay(ot, old: Path) -> None:
         (["missing.yaml"], "there is no file 'missing.yaml'"),
         (["old.yaml", "--in-place", "--check"], "exclude each other"),
         (["old.yaml", "other.yaml", "-o", "new.yaml"], "use --in-place"),
+        (["old.yaml", "-o", "no/such/folder.yaml"], "cannot be written"),
         ([], "Missing argument"),
         (["bad.yaml"], "'lss' is not a key of 'train'"),
     ],

@@ -147,6 +147,9 @@ train:
 """
 
 
+PARTS = "data: {datamodule: a}\ntrain: {}"
+
+
 def problems_of(text: str, tmp_path: Path) -> list[tuple[str, int, int, str | None]]:
     file = tmp_path / "old.yaml"
     file.write_text(text)
@@ -183,8 +186,7 @@ def test_all_problems_are_reported_at_once(tmp_path: Path) -> None:
         ("model: {component_config_paths: [a]}\ndata: {datamodule: a}\ntrain: {}", ["wrong-type", "wrong-type"]),
         ("model: {component_config_paths: {a: m.yaml}}", ["missing-section", "missing-section"]),
         (
-            "model: {component_config_paths: {actor: m.yaml}, component_optims: {actr: {type: Adam}}}\n"
-            "data: {datamodule: a}\ntrain: {}",
+            "model: {component_config_paths: {a: m.yaml}, component_optims: {b: {type: Adam}}}\n" + PARTS,
             ["unknown-model-component"],
         ),
     ],
@@ -224,7 +226,8 @@ def test_words_that_were_booleans_are_booleans(tmp_path: Path) -> None:
 def test_block_scalars_and_odd_layouts_carry_over(tmp_path: Path) -> None:
     text = NESTED.replace(
         "  loss: {type: torch}",
-        "  loss:\n        type: torch\n        params:\n            note: |+\n              one\n                two\n\n"
+        "  loss:\n        type: torch\n        params:\n"
+        "            note: |+\n              one\n                two\n\n"
         "            fn: {a: [1,\n  2]}  # odd\n",
     )
     loss = to_plain(parse_written(new_text(text, tmp_path), "new").root)["loss"]
