@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import ast
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -85,7 +85,7 @@ class Renames:
             owners |= {r.component for r in self._all if r.argument is None and r.to in owners}
         return self._followed(name, lambda rename: rename.argument is not None and rename.component in owners)
 
-    def _followed(self, name: str, applies: Any) -> Rename | None:
+    def _followed(self, name: str, applies: Callable[[Rename], bool]) -> Rename | None:
         found: Rename | None = None
         for _ in range(_MOST_STEPS):
             following = next((r for r in self._all if applies(r) and (r.argument or r.component) == name), None)
@@ -96,9 +96,6 @@ class Renames:
                 return found
             name = following.to
         return None  # a circle
-
-    def __iter__(self) -> Iterator[Rename]:
-        return iter(self._all)
 
 
 def renamed_component(mention: Mention, tables: Iterable[Entry]) -> Problem | None:
