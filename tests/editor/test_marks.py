@@ -62,6 +62,7 @@ def test_a_slip_in_it_is_marked(right: str, wrong: str, mark: tuple[int, int, st
         ("trainer:\n  _type_: trainer.default\n  max_steps: 0\n", (3, 14, "0")),
         ("trainer:\n  _tpye_: trainer.default\n", (2, 3, "_tpye_")),
         ("run:\n  precision: fp8\n", (2, 14, "fp8")),
+        ("run:\n  strategy: {_type_: strategy.ddp, bucket_acp_mb: 3}\n", (2, 36, "bucket_acp_mb")),
         ("loss: {_type_: loss.torch, fn: {_type_: nn.HuberLosss}}\n", (1, 41, "nn.HuberLosss")),
         ("optimizer: {_type_: optim_factory.torch, type: AdamWW}\n", (1, 48, "AdamWW")),
         ("model: {graph: {steps: [{call: op:ad, out: x}]}}\n", (1, 32, "op:ad")),

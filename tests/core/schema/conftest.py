@@ -51,6 +51,8 @@ def marks(schema: dict[str, Any], written: Written) -> Marks:
 
 
 def _paths(error: Any) -> list[str]:
+    while error.context:  # of alternatives, the one that came furthest was meant, as editors take it
+        error = max(error.context, key=lambda e: (len(e.absolute_path), e.validator == "additionalProperties"))
     here = [str(part) for part in error.absolute_path]
     if error.validator != "additionalProperties":
         return [".".join(here)]

@@ -82,6 +82,8 @@ def test_the_files_of_a_page_have_no_mark(page: str, marks: Any, written: Any) -
         ("run: {nmae: x}", ["run.nmae"]),
         ("run: {strategy: dpp}", ["run.strategy"]),
         ("run: {precision: fp8}", ["run.precision"]),
+        ("run: {strategy: {_type_: strategy.ddp, bucket_acp_mb: 3}}", ["run.strategy.bucket_acp_mb"]),
+        ("loss: {_type_: loss.torch, fn: {_type_: block.mlp, dims: [1], dropuot: 0}}", ["loss.fn.dropuot"]),
         ("optimizer: {_type_: optim_factory.torch, type: AdamWW}", ["optimizer.type"]),
         ("optimizer: {actor: {_type_: optim_factory.torch, tpye: Adam}}", ["optimizer.actor.tpye"]),
         ("model: {sequental: {inputs: [x]}}", ["model.sequental"]),
