@@ -13,11 +13,12 @@ import click
 from offline_trainer_core.cli.options import config_file, traceback_option
 from offline_trainer_core.config import resolve_config, split_path, to_inline_yaml, to_yaml
 from offline_trainer_core.errors import UsageError
-from offline_trainer_core.plan import Difference, Subject, code_of, compare, plan_difference
+from offline_trainer_core.explain import Difference, Subject, code_of, compare
+from offline_trainer_core.plan import plan_difference
 from offline_trainer_core.run import build_registry
 
 if TYPE_CHECKING:
-    from offline_trainer_core.config import Side
+    from offline_trainer_core.explain import Side
 
 __all__ = ["command"]
 

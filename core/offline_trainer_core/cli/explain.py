@@ -14,12 +14,13 @@ from offline_trainer_core.cli.options import config_argument, config_file, overr
 from offline_trainer_core.cli.screen import print_table, print_text, print_yaml
 from offline_trainer_core.config import to_inline_yaml, to_yaml, try_resolve
 from offline_trainer_core.errors import ConfigError
-from offline_trainer_core.plan import check_config_tree, explain
+from offline_trainer_core.explain import explain
+from offline_trainer_core.plan import check_config_tree
 from offline_trainer_core.run import build_registry
 
 if TYPE_CHECKING:
     from offline_trainer_core.errors import Problem
-    from offline_trainer_core.plan import Argument, Explanation, Step
+    from offline_trainer_core.explain import Argument, Explanation, Step
 
 __all__ = ["command"]
 

@@ -1,7 +1,6 @@
 """The configuration language: YAML files, overrides and the environment to one frozen tree of located values."""
 
 from offline_trainer_core.config.chain import inclusions
-from offline_trainer_core.config.difference import Change, Side, difference
 from offline_trainer_core.config.digest import config_digest
 from offline_trainer_core.config.dump import to_inline_yaml, to_yaml
 from offline_trainer_core.config.findings import in_text_order
@@ -26,16 +25,13 @@ from offline_trainer_core.config.written import parse_written, read_written
 
 __all__ = [
     "Assignment",
-    "Change",
     "Config",
     "MappingNode",
     "Node",
     "Resolution",
     "ScalarNode",
     "SequenceNode",
-    "Side",
     "config_digest",
-    "difference",
     "has_unknown",
     "in_text_order",
     "inclusions",

@@ -1,31 +1,18 @@
 """From names in a configuration to entries of installed distributions, and everything that is wrong with them."""
 
-from offline_trainer_core.plan.comparison import Difference, Subject, code_of, compare
 from offline_trainer_core.plan.consequences import without_consequences
 from offline_trainer_core.plan.deep import check_arguments_live
-from offline_trainer_core.plan.explanation import Argument, Explanation, Origin, explain
 from offline_trainer_core.plan.local import LocalModule
 from offline_trainer_core.plan.plan import Plan, plan_difference
-from offline_trainer_core.plan.provenance import Reference, Step
 from offline_trainer_core.plan.report import CheckReport, Layer, check_config_tree, make_plan, report_unresolved
 
 __all__ = [
-    "Argument",
     "CheckReport",
-    "Difference",
-    "Explanation",
     "Layer",
     "LocalModule",
-    "Origin",
     "Plan",
-    "Reference",
-    "Step",
-    "Subject",
     "check_arguments_live",
     "check_config_tree",
-    "code_of",
-    "compare",
-    "explain",
     "make_plan",
     "plan_difference",
     "report_unresolved",

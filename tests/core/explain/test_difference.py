@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offline_trainer_core.config import Config, difference, resolve_config, split_path
-from offline_trainer_core.config.difference import Change
+from offline_trainer_core.config import Config, resolve_config, split_path
+from offline_trainer_core.explain import difference
+from offline_trainer_core.explain.difference import Change
 
 SCALARS = st.one_of(
     st.none(), st.booleans(), st.integers(-9, 9), st.floats(-2, 2, width=16), st.text("abc", max_size=3)

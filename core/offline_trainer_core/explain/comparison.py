@@ -8,17 +8,16 @@ from typing import Any
 
 from offline_trainer_core.catalogue import Registry
 from offline_trainer_core.config import (
-    Change,
     Config,
     MappingNode,
     Node,
     SequenceNode,
-    difference,
     parent_path,
     split_path,
     to_inline_yaml,
 )
-from offline_trainer_core.plan.meanings import meaning_of
+from offline_trainer_core.explain.difference import Change, difference
+from offline_trainer_core.explain.meanings import meaning_of
 from offline_trainer_core.plan.names import Names, resolve_names
 from offline_trainer_core.plan.plan import Plan
 

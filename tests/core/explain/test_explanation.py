@@ -13,7 +13,7 @@ import pytest
 from offline_trainer_core.catalogue import Entry, Registry
 from offline_trainer_core.config import resolve_config
 from offline_trainer_core.errors import UsageError
-from offline_trainer_core.plan import Explanation, Step, explain
+from offline_trainer_core.explain import Explanation, Step, explain
 from offline_trainer_core.signature import read_signature
 
 PARTS = '''

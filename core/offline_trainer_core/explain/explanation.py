@@ -18,10 +18,10 @@ from offline_trainer_core.config import (
 )
 from offline_trainer_core.config.secret_names import is_secret_path
 from offline_trainer_core.errors import Location, UsageError
+from offline_trainer_core.explain.meanings import FIELDS, Meaning, as_yaml, known_paths, meaning_of
+from offline_trainer_core.explain.provenance import Step, history_of, way_to
 from offline_trainer_core.plan.document import Mention
-from offline_trainer_core.plan.meanings import FIELDS, Meaning, as_yaml, known_paths, meaning_of
 from offline_trainer_core.plan.names import Names, resolve_names
-from offline_trainer_core.plan.provenance import Step, history_of, way_to
 from offline_trainer_core.signature import Signature
 from offline_trainer_core.signature.docstrings import documented, first_sentence
 from offline_trainer_core.spelling import did_you_mean, nearest
