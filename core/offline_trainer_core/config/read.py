@@ -31,8 +31,8 @@ def read_text(file: str, reference: ScalarNode, findings: Findings) -> str | Non
         _report_missing(file, reference, findings)
         return None
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        findings.at(reference, "unreadable-file", f"the file '{file}' cannot be read: {reason}")
+        cause = getattr(error, "strerror", None) or error
+        findings.at(reference, "unreadable-file", f"the file '{file}' cannot be read: {cause}")
         return None
     if len(data) > MAX_FILE_BYTES:
         message = f"the file '{file}' is larger than {MAX_FILE_BYTES // 1024**2} MiB, the most that is read"
