@@ -61,6 +61,16 @@ def light(session: nox.Session) -> None:
     session.run("python", "-m", "pytest", "-n", "2", *session.posargs)
 
 
+@nox.session(python="3.11")
+def fuzz(session: nox.Session) -> None:
+    """Check a million hostile configurations; arguments after `--` go to `tests/fuzz/run.py`."""
+    project = nox.project.load_toml("core/pyproject.toml")["project"]
+    needed = [requirement for requirement in project["dependencies"] if not requirement.startswith("torch")]
+    session.install(*CONSTRAINTS, *needed, "hypothesis", "atheris; sys_platform == 'linux'")
+    session.install("--no-deps", "./core", *(f"./packages/{package}" for package in PACKAGES))
+    session.run("python", "tests/fuzz/run.py", *session.posargs)
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style and the contracts between the rooms."""

@@ -101,8 +101,7 @@ def _print_github(_: Sequence[Layer], problems: Sequence[Problem]) -> None:
             file, line, column = problem.location
             place = {"file": file, "line": str(line), "col": str(column), **place}
         properties = ",".join(f"{key}={_escaped(value, ':,')}" for key, value in place.items())
-        details = problem.render().partition("\n")[2]
-        message = f"{problem.message}\n{details}".rstrip()
+        message = problem.render().partition(": ")[2]
         click.echo(f"::{problem.severity} {properties}::{_escaped(message)}")
 
 

@@ -98,7 +98,7 @@ def _begins(line: str) -> int:
 
 
 def _check_extent(text: str) -> None:
-    """Raise `ExcessError` if `text` nests too deep or holds too much, from its events: their parser does not recurse."""
+    """Raise `ExcessError` if `text` nests too deep or holds too much, from its events: that does not recurse."""
     loader = Loader(text)
     size = depth = 0
     while loader.check_event():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import stat
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,8 +16,9 @@ from offline_trainer_core.errors import Location, Problem
 
 __all__ = ["todays"]
 
-_TRACE = re.compile(rb"component_config_paths|datamodule|^[\s{\"']*train[\"']?\s*:", re.MULTILINE)
+_TRACE = re.compile(rb"component_config_paths|datamodule|^[ \t{\"']*train[\"']?[ \t]*:", re.MULTILINE)
 """What is in every file of an older dialect, and in few of today's: the others are not parsed to find out."""
+_MOST_BYTES = 1024 * 1024
 
 
 def todays(source: str | os.PathLike[str] | Mapping[str, Any]) -> str | os.PathLike[str] | Mapping[str, Any] | Config:
@@ -27,7 +29,10 @@ def todays(source: str | os.PathLike[str] | Mapping[str, Any]) -> str | os.PathL
     if isinstance(source, Mapping):
         return source
     try:
-        data = Path(source).read_bytes()
+        if not stat.S_ISREG(os.stat(source).st_mode):
+            return source  # a pipe is read but once, a device has no end
+        with Path(source).open("rb") as stream:
+            data = stream.read(_MOST_BYTES)
     except (OSError, ValueError):
         return source  # who reads it next says why
     if not _TRACE.search(data):
