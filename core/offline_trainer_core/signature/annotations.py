@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from offline_trainer_core.signature import forms
 from offline_trainer_core.signature.forms import Form, Scalar
@@ -38,8 +39,12 @@ def read_type(annotation: str, *, module: str = "", folders: Iterable[str] = ())
 
     Aliases are followed within the package in which the annotation stands, and into the core.
     """
+    return _read(annotation, read_module(module, tuple(folders)) if module else None)
+
+
+@lru_cache(maxsize=4096)
+def _read(annotation: str, scope: Module | None) -> Form:
     node = _parse(annotation)
-    scope = read_module(module, tuple(folders)) if module and node is not None else None
     return _Reader(scope).form(node) if node is not None else Form(annotation)
 
 
@@ -50,12 +55,11 @@ def _parse(annotation: str) -> ast.expr | None:
         return None
 
 
-@dataclass(frozen=True)
-class _Reader:
+class _Reader(NamedTuple):
     """Reads expressions of one module; `variables` are what the type variables of a generic alias stand for."""
 
     scope: Module | None
-    variables: Mapping[str, Form] = field(default_factory=dict)
+    variables: Mapping[str, Form] = MappingProxyType({})
     within: tuple[tuple[str, str], ...] = ()
     """The aliases that are being read: one that names itself is not read again."""
 
@@ -105,7 +109,7 @@ class _Reader:
         if name in LISTS or name in TUPLES:
             return forms.Listing(name or text, Form(""))
         if name in MAPPINGS:
-            return forms.Pairs(name or text)
+            return forms.Pairs(name or text, Form(""), Form(""))
         if self._is_object(node):
             return _object(text, forms.OBJECTS.get(full or ""))
         return self._alias(node, []) if name is None else Form(text)
@@ -208,11 +212,11 @@ class _Reader:
             values = [s.value for s in node.body if isinstance(s, ast.Assign)]
             return _choice(values, anything.text)
         if bases & {"typing.TypedDict", "typing_extensions.TypedDict"} and len(bases) == 1:
-            return forms.Record(node.name, tuple(self._fields(node)))
+            return forms.Record(node.name, tuple(self._typed_fields(node)))
         derived = [form for base in node.bases if isinstance(form := self._plain(base), forms.Object)]
         return _object(node.name, derived[0].kinds) if derived else anything
 
-    def _fields(self, node: ast.ClassDef) -> Iterator[tuple[str, Form, bool]]:
+    def _typed_fields(self, node: ast.ClassDef) -> Iterator[tuple[str, Form, bool]]:
         total = not any(k.arg == "total" and _value(k.value) is False for k in node.keywords)
         for statement in node.body:
             if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):

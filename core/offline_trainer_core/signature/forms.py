@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from offline_trainer_core.errors import UNKNOWN
@@ -69,11 +68,11 @@ KNOWN_KINDS = {"cb", *(kind for kinds in OBJECTS.values() for kind in kinds or (
 TRUTH_WORDS = {"true": "true", "yes": "true", "on": "true", "false": "false", "no": "false", "off": "false"}
 
 
-@dataclass(frozen=True)
 class Form:
     """What an annotation lets through; of itself, anything. `text` is how people read it."""
 
-    text: str
+    def __init__(self, text: str) -> None:
+        self.text = text
 
     def __str__(self) -> str:
         return self.text
@@ -106,7 +105,6 @@ class Form:
         return None
 
 
-@dataclass(frozen=True)
 class Data(Form):
     """Plain data alone: no component makes it."""
 
@@ -114,21 +112,22 @@ class Data(Form):
         return False if kind else None
 
 
-@dataclass(frozen=True)
 class Null(Data):
     """Nothing at all."""
 
-    text: str = "null"
+    def __init__(self) -> None:
+        super().__init__("null")
 
     def admits(self, value: Any) -> Fits:
         return value is None or value is INFERRED
 
 
-@dataclass(frozen=True)
 class Scalar(Data):
     """One of int, float, bool, str and path. A bool is no number, a number no bool, a path is written as a string."""
 
-    name: Literal["int", "float", "bool", "str", "path"] = "str"
+    def __init__(self, text: str, name: Literal["int", "float", "bool", "str", "path"]) -> None:
+        super().__init__(text)
+        self.name = name
 
     def admits(self, value: Any) -> Fits:
         if value is INFERRED:
@@ -147,22 +146,24 @@ class Scalar(Data):
         return f"'{value}'" if self.name in ("str", "path") and _is_int(value) else None
 
 
-@dataclass(frozen=True)
 class Choice(Data):
     """A `Literal`, or the values of an `Enum`."""
 
-    values: tuple[Any, ...] = ()
+    def __init__(self, text: str, values: tuple[Any, ...]) -> None:
+        super().__init__(text)
+        self.values = values
 
     def admits(self, value: Any) -> Fits:
         return any(type(value) is type(choice) and value == choice for choice in self.values)
 
 
-@dataclass(frozen=True)
 class Bounded(Form):
     """Numbers within bounds: a list of (`ge`, `gt`, `le` or `lt`, limit)."""
 
-    inner: Form = field(default_factory=lambda: Form(""))
-    bounds: tuple[tuple[str, float], ...] = ()
+    def __init__(self, text: str, inner: Form, bounds: tuple[tuple[str, float], ...]) -> None:
+        super().__init__(text)
+        self.inner = inner
+        self.bounds = bounds
 
     def admits(self, value: Any) -> Fits:
         whole = self.inner.admits(value)
@@ -178,14 +179,15 @@ class Bounded(Form):
         return meant if meant is not None and self.admits(number_in(meant)) else None
 
 
-@dataclass(frozen=True)
 class Named(Form):
     """The name of an installed component of `kind`; `args` and `kwargs` name the parameters that hold its arguments."""
 
-    inner: Form = field(default_factory=lambda: Form(""))
-    kind: str = ""
-    args: str = ""
-    kwargs: str = ""
+    def __init__(self, text: str, inner: Form, kind: str = "", args: str = "", kwargs: str = "") -> None:
+        super().__init__(text)
+        self.inner = inner
+        self.kind = kind
+        self.args = args
+        self.kwargs = kwargs
 
     def admits(self, value: Any) -> Fits:
         return self.inner.admits(value)
@@ -197,7 +199,6 @@ class Named(Form):
         return self.inner.instead(value)
 
 
-@dataclass(frozen=True)
 class Collection(Form):
     """A list or a mapping, of which a component of a known kind is neither."""
 
@@ -220,11 +221,12 @@ class Collection(Form):
         return False if False in verdicts else None if None in verdicts else True
 
 
-@dataclass(frozen=True)
 class Listing(Collection):
     """A list of any length, whatever Python makes of it. A bare string is none: its letters are seldom meant."""
 
-    item: Form = field(default_factory=lambda: Form(""))
+    def __init__(self, text: str, item: Form) -> None:
+        super().__init__(text)
+        self.item = item
 
     @property
     def holds_data(self) -> bool:
@@ -240,11 +242,12 @@ class Listing(Collection):
         return f"[{value}]" if isinstance(value, str) and self.item.admits(value) is True else None
 
 
-@dataclass(frozen=True)
 class Row(Collection):
     """A tuple of a certain length, written as a list."""
 
-    items: tuple[Form, ...] = ()
+    def __init__(self, text: str, items: tuple[Form, ...]) -> None:
+        super().__init__(text)
+        self.items = items
 
     def has_shape(self, value: Any) -> bool:
         return isinstance(value, list) and len(value) == len(self.items)
@@ -254,12 +257,13 @@ class Row(Collection):
         return [(index, form, item) for index, (form, item) in enumerate(pairs)]
 
 
-@dataclass(frozen=True)
 class Pairs(Collection):
     """A mapping; its keys are strings, since those of a configuration are."""
 
-    key: Form = field(default_factory=lambda: Form(""))
-    item: Form = field(default_factory=lambda: Form(""))
+    def __init__(self, text: str, key: Form, item: Form) -> None:
+        super().__init__(text)
+        self.key = key
+        self.item = item
 
     @property
     def holds_data(self) -> bool:
@@ -274,11 +278,12 @@ class Pairs(Collection):
         return [(key, self.item, item) for key, item in value.items()] if self.has_shape(value) else []
 
 
-@dataclass(frozen=True)
 class Record(Collection):
     """A `TypedDict`: its fields, each with whether it must be there."""
 
-    fields: tuple[tuple[str, Form, bool], ...] = ()
+    def __init__(self, text: str, fields: tuple[tuple[str, Form, bool], ...]) -> None:
+        super().__init__(text)
+        self.fields = fields
 
     def has_shape(self, value: Any) -> bool:
         known = {name for name, _, _ in self.fields}
@@ -290,11 +295,12 @@ class Record(Collection):
         return [(key, forms[key], item) for key, item in value.items()] if self.has_shape(value) else []
 
 
-@dataclass(frozen=True)
 class Object(Form):
     """An instance of a class that plain data never is; `kinds` make one, or any component where that is None."""
 
-    kinds: tuple[str, ...] | None = None
+    def __init__(self, text: str, kinds: tuple[str, ...] | None) -> None:
+        super().__init__(text)
+        self.kinds = kinds
 
     def admits(self, value: Any) -> Fits:
         return False
@@ -303,11 +309,12 @@ class Object(Form):
         return kind in self.kinds if self.kinds is not None and kind in KNOWN_KINDS else None
 
 
-@dataclass(frozen=True)
 class Union(Form):
     """One of several forms."""
 
-    forms: tuple[Form, ...] = ()
+    def __init__(self, text: str, forms: tuple[Form, ...]) -> None:
+        super().__init__(text)
+        self.forms = forms
 
     def members(self) -> Iterator[Form]:
         for form in self.forms:

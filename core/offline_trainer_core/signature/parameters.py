@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 __all__ = ["Fit", "Kind", "Parameter", "Signature", "missing_and_unknown"]
@@ -11,8 +10,7 @@ __all__ = ["Fit", "Kind", "Parameter", "Signature", "missing_and_unknown"]
 Kind = Literal["positional_only", "positional", "keyword", "var_positional", "var_keyword"]
 
 
-@dataclass(frozen=True)
-class Parameter:
+class Parameter(NamedTuple):
     """One parameter. `default` and `annotation` are source text, empty where there is none."""
 
     name: str
@@ -28,8 +26,7 @@ class Parameter:
         return f"{stars}{self.name}={self.default}" if self.has_default else f"{stars}{self.name}"
 
 
-@dataclass(frozen=True)
-class Signature:
+class Signature(NamedTuple):
     """What a component takes, without `self`; where it is written, and its docstring."""
 
     parameters: tuple[Parameter, ...] = ()
@@ -70,7 +67,7 @@ class Signature:
     def without_first(self) -> Signature:
         """Return the signature with its first positional parameter already given."""
         first = self.positional[:1]
-        return replace(self, parameters=tuple(p for p in self.parameters if p not in first))
+        return self._replace(parameters=tuple(p for p in self.parameters if p not in first))
 
 
 class Fit(NamedTuple):

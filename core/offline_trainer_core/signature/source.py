@@ -6,7 +6,6 @@ import ast
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.machinery import ModuleSpec, PathFinder
 from typing import NamedTuple
@@ -31,20 +30,19 @@ AMBIGUOUS = _Ambiguous()
 Binding = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef | ast.expr | Imported | _Ambiguous
 
 
-@dataclass
 class Module:
-    """A module read from its source: what its top-level names are bound to, and where its star imports point."""
+    """A module read from its source: what its top-level names are bound to, and where its star imports point.
 
-    name: str
-    file: str
-    is_package: bool
-    source: str
-    folders: tuple[str, ...] = ()
-    """Where its imports are looked for before the path."""
-    stars: list[str] = field(default_factory=list)
-    bindings: Bindings = field(init=False)
+    Its own imports are looked for in `folders` before the path.
+    """
 
-    def __post_init__(self) -> None:
+    def __init__(self, name: str, file: str, is_package: bool, source: str, folders: tuple[str, ...] = ()) -> None:
+        self.name = name
+        self.file = file
+        self.is_package = is_package
+        self.source = source
+        self.folders = folders
+        self.stars: list[str] = []
         self.bindings = Bindings(self)
 
     @cached_property

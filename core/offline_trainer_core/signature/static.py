@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
-from dataclasses import replace
 
 from offline_trainer_core.signature.classes import Class, UnknownError, linearized
 from offline_trainer_core.signature.construction import constructor
@@ -67,8 +66,8 @@ def _of_partial(call: ast.Call, module: Module) -> Signature | None:
         by_name = by_name or (parameter.name in given and parameter.kind == "positional")
         kind: Kind = "keyword" if by_name and parameter.kind == "positional" else parameter.kind
         default = given.get(parameter.name, parameter.default)
-        left.append(replace(parameter, kind=kind, default=default, has_default=bool(default)))
-    return replace(whole, parameters=tuple(left))
+        left.append(parameter._replace(kind=kind, default=default, has_default=bool(default)))
+    return whole._replace(parameters=tuple(left))
 
 
 def _of_class(node: ast.ClassDef, module: Module) -> Signature | None:
@@ -77,7 +76,7 @@ def _of_class(node: ast.ClassDef, module: Module) -> Signature | None:
         return None
     inits = [s for s in node.body if isinstance(s, ast.FunctionDef) and s.name == "__init__"]
     doc = signature.doc or assigned_doc(node.name, module) or (ast.get_docstring(inits[-1]) if inits else None)
-    return replace(signature, doc=doc or "", inherited_docs=() if inits else _docs_of_bases(Class(node, module)))
+    return signature._replace(doc=doc or "", inherited_docs=() if inits else _docs_of_bases(Class(node, module)))
 
 
 def _docs_of_bases(cls: Class) -> tuple[str, ...]:

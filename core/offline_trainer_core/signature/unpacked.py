@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import replace
 
 from offline_trainer_core.signature.names import Found, dotted, follow
 from offline_trainer_core.signature.parameters import Parameter, Signature
@@ -22,7 +21,7 @@ def unpacked(signature: Signature, folders: tuple[str, ...] = ()) -> Signature:
     if last is None or last.kind != "var_keyword" or "Unpack[" not in last.annotation:
         return signature
     fields = list(_fields(last, folders))
-    return replace(signature, parameters=(*signature.parameters[:-1], *fields)) if fields else signature
+    return signature._replace(parameters=(*signature.parameters[:-1], *fields)) if fields else signature
 
 
 def _fields(parameter: Parameter, folders: tuple[str, ...]) -> Iterator[Parameter]:
