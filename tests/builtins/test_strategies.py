@@ -15,10 +15,11 @@ from torch.nn.parallel import DistributedDataParallel
 from ot_builtins.strategies import Ddp, Single
 
 
-def test_on_one_process_a_model_is_its_own_replica():
+@pytest.mark.parametrize("strategy", [Single(), Ddp(), Ddp(find_unused_parameters=True)])
+def test_on_one_process_a_model_is_its_own_replica(strategy):
     model = nn.Linear(2, 1)
-    assert Single().wrap(model, torch.device("cpu")) is model
-    with Single().accumulate([model]):
+    assert strategy.wrap(model, torch.device("cpu")) is model
+    with strategy.accumulate([model]):
         model(torch.ones(1, 2)).sum().backward()
     assert model.weight.grad is not None
 
@@ -61,6 +62,7 @@ def test_two_processes_start_alike_and_average_gradients_when_they_synchronise(t
 
 def test_options_reach_ddp(monkeypatch):
     given = {}
+    monkeypatch.setattr(dist, "is_initialized", lambda: True)
     monkeypatch.setattr(DistributedDataParallel, "__init__", lambda self, model, **options: given.update(options))
     Ddp(find_unused_parameters=True, bucket_cap_mb=1).wrap(nn.Linear(1, 1), torch.device("cpu"))
     assert (given["find_unused_parameters"], given["bucket_cap_mb"], given["device_ids"]) == (True, 1, None)

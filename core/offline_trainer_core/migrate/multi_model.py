@@ -103,7 +103,6 @@ def _strategy(draft: Draft, piece: Piece) -> None:
         return
     strategy = Block([made("_type_", "strategy.ddp"), Entry.of(piece)])
     draft.into("run", Entry("strategy", strategy, place=piece.place), piece)
-    draft.note(piece, "strategy.ddp needs several processes", "ot run --nproc 2, or on one process: ~run.strategy")
 
 
 def _data(draft: Draft, data: Piece) -> None:

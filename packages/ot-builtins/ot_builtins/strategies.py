@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 
 import torch
+import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -29,6 +30,8 @@ class Single:
 class Ddp:
     """A replica of every model on each process, gradients averaged while backward runs (Li et al. 2020).
 
+    On one process, a model is its own replica.
+
     Args:
         find_unused_parameters: Whether some parameters may take no part in an update; costs a walk through the graph.
         static_graph: Whether every update uses the same parameters in the same order.
@@ -46,6 +49,8 @@ class Ddp:
 
     def wrap(self, model: nn.Module, device: torch.device) -> nn.Module:
         """Return the replica that synchronises its gradients; its weights start as rank 0's."""
+        if not dist.is_initialized():  # a run on one process has no process group
+            return model
         device_ids = [device] if device.type == "cuda" else None
         return DistributedDataParallel(
             model, device_ids=device_ids, gradient_as_bucket_view=True, **self._options  # type: ignore[arg-type]

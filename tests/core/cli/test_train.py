@@ -70,6 +70,16 @@ def test_two_processes_see_the_losses_of_one(small, ot) -> None:
     assert losses(runs / "together") == pytest.approx(losses(runs / "alone"), rel=1e-5)
 
 
+def test_a_file_that_asks_for_ddp_trains_on_one_process_as_without(small, ot) -> None:
+    strategy = "+run.strategy={_type_: strategy.ddp, find_unused_parameters: true}"
+    alone = ot("run", small.name, "run.name=alone")
+    asked = ot("run", small.name, "run.name=asked", strategy)
+    assert (alone.returncode, asked.returncode) == (0, 0), asked.stderr
+    assert "strategy.ddp" in asked.stdout
+    runs = small.parent / "runs"
+    assert losses(runs / "asked") == losses(runs / "alone")
+
+
 def test_a_dry_run_shows_shapes_and_writes_nothing(small, ot) -> None:
     done = ot("run", small.name, "--dry-run")
     assert done.returncode == 0, done.stderr
