@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 __all__ = ["Expression", "ExpressionError", "read_expressions"]
 
 
-@dataclass(frozen=True)
-class Expression:
+class Expression(NamedTuple):
     """One `${...}` of a string."""
 
     text: str

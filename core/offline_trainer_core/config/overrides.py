@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from offline_trainer_core.config.findings import Findings
 from offline_trainer_core.config.merge import is_container, merge, settle
@@ -27,8 +28,7 @@ _LIST_SECTIONS = ("imports", "plugins", "metrics", "callbacks", "loggers")
 _Keys = tuple[str | int, ...]
 
 
-@dataclass(frozen=True)
-class _Override:
+class _Override(NamedTuple):
     text: str
     file: str
     """Its name in locations."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from offline_trainer_core.config.paths import join_path
 from offline_trainer_core.errors import UNKNOWN, Location, Unknown
@@ -30,8 +30,7 @@ __all__ = [
 Scalar: TypeAlias = str | int | float | bool | Unknown | None
 
 
-@dataclass(frozen=True)
-class Assignment:
+class Assignment(NamedTuple):
     """One value that a node had, and who set it."""
 
     value: Any

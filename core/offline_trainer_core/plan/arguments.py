@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
+from typing import Literal, NamedTuple
 
 from offline_trainer_core.errors import Problem
 from offline_trainer_core.plan.calls import Call, calls_of
@@ -21,8 +21,7 @@ HANDED_ON = ("optim_cls", "sched_cls")
 """Kinds of classes whose first argument is not the configuration's: the parameters, or the optimizer."""
 
 
-@dataclass(frozen=True)
-class ArgumentCheck:
+class ArgumentCheck(NamedTuple):
     """What layer 3 found, and the components whose signature no source tells."""
 
     problems: tuple[Problem, ...]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from offline_trainer_core.catalogue import Entry
 from offline_trainer_core.config import join_path
@@ -14,8 +13,7 @@ from offline_trainer_core.plan.names import Names
 __all__ = ["Call", "calls_of"]
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(NamedTuple):
     """A construction that the configuration asks for."""
 
     mention: Mention
@@ -33,7 +31,7 @@ def calls_of(names: Names) -> list[Call]:
     """Return the constructions whose arguments the configuration gives."""
     definitions = tuple(f"{mention.place}." for mention, entry in names.resolved if entry.kind == "frontend")
     calls = (_call(mention, entry) for mention, entry in names.resolved)
-    return [replace(call, in_definition=call.mention.place.startswith(definitions)) for call in calls if call]
+    return [call._replace(in_definition=call.mention.place.startswith(definitions)) for call in calls if call]
 
 
 def _call(mention: Mention, entry: Entry) -> Call | None:

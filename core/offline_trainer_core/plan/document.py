@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from offline_trainer_core.config import (
     Config,
@@ -23,8 +23,7 @@ __all__ = ["RESERVED", "Document", "Mention", "is_open", "is_spec", "text_of"]
 RESERVED = ("_type_", "_target_", "_args_", "_kwargs_")
 
 
-@dataclass(frozen=True)
-class Document:
+class Document(NamedTuple):
     """A resolved text. `prefix` is the path of the node that names it, empty for the experiment itself."""
 
     config: Config
@@ -39,8 +38,7 @@ class Document:
         return replace(self.config.problem(code, message, path, **rest), config_path=self.place(path))
 
 
-@dataclass(frozen=True)
-class Mention:
+class Mention(NamedTuple):
     """A place where a text names a component. `kinds` are those that may stand there; empty: any."""
 
     document: Document

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import xxhash
 
@@ -15,8 +15,7 @@ from offline_trainer_core.signature import Module, find_spec, read_module
 __all__ = ["LocalModule", "read_local_module"]
 
 
-@dataclass(frozen=True)
-class LocalModule:
+class LocalModule(NamedTuple):
     """A module under `imports`: where it is, what it registers, and what of that could not be seen."""
 
     name: str

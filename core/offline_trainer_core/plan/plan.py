@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import xxhash
 
@@ -17,8 +17,7 @@ from offline_trainer_core.plan.local import LocalModule
 __all__ = ["Plan", "plan_difference"]
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """Every component that a run uses, by the path in the configuration where it is named.
 
     The path of a spec is that of its mapping; what is implied stands under its section: `trainer`, `algorithm`,
@@ -27,7 +26,7 @@ class Plan:
     """
 
     entries: Mapping[str, Entry]
-    model_files: Mapping[str, Config] = field(default_factory=dict)
+    model_files: Mapping[str, Config] = MappingProxyType({})
     """The resolved model files, by the path of the `config_path` that names them."""
     local_modules: tuple[LocalModule, ...] = ()
     """What stands under `imports`, to be imported before anything is built."""

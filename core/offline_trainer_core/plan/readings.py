@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from offline_trainer_core.nest import parse_path
@@ -45,8 +44,7 @@ class Finding(NamedTuple):
     suggestion: str | None
 
 
-@dataclass(frozen=True)
-class Reading:
+class Reading(NamedTuple):
     """A reader's account of one component. None stands for what cannot be told."""
 
     inputs: Names | None

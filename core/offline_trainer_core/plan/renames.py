@@ -14,8 +14,8 @@ from __future__ import annotations
 import ast
 import shlex
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from offline_trainer_core.catalogue import CORE, Entry
 from offline_trainer_core.config import split_path
@@ -35,8 +35,7 @@ _OURS = [
 """What this project itself renamed."""
 
 
-@dataclass(frozen=True)
-class Rename:
+class Rename(NamedTuple):
     """One line of a table; `to` is None where the name is gone without a successor."""
 
     component: str

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from offline_trainer_core.catalogue import Registry
@@ -27,8 +26,7 @@ class Layer(NamedTuple):
     detail: str = ""
 
 
-@dataclass(frozen=True)
-class CheckReport:
+class CheckReport(NamedTuple):
     """What a check found. The plan is complete if there are no errors."""
 
     plan: Plan

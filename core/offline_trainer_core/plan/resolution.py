@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from offline_trainer_core.catalogue import Entry, Registry
 from offline_trainer_core.config import Config
@@ -20,8 +20,7 @@ from offline_trainer_core.spelling import listing
 __all__ = ["Resolver"]
 
 
-@dataclass(frozen=True)
-class Resolver:
+class Resolver(NamedTuple):
     """Resolves mentions against what is installed and what local modules register."""
 
     registry: Registry

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 __all__ = ["MODEL_FORMS", "MODEL_OPTIONS", "RUN", "SECTIONS", "SETTINGS", "Field", "Section", "is_free"]
 
 
-@dataclass(frozen=True)
-class Field:
+class Field(NamedTuple):
     """One key of a mapping of plain values: the type that it takes, what it is for, what holds where it is absent."""
 
     annotation: str
@@ -18,8 +16,7 @@ class Field:
     required: bool = False
 
 
-@dataclass(frozen=True)
-class Section:
+class Section(NamedTuple):
     """One key of the top level.
 
     `form`: `spec`; `specs`, a list of them; `named`, a spec or a mapping from names to specs; `model`; `values`, plain

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from offline_trainer_core.catalogue import Registry
 from offline_trainer_core.config import Config, MappingNode, Node, ScalarNode, SequenceNode, join_path
@@ -17,13 +17,12 @@ from offline_trainer_core.plan.specs import SpecWalk
 __all__ = ["Survey", "survey"]
 
 
-@dataclass
-class Survey:
+class Survey(NamedTuple):
     """What one walk found."""
 
-    mentions: list[Mention] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
-    model_files: dict[str, Config] = field(default_factory=dict)
+    mentions: list[Mention]
+    problems: list[Problem]
+    model_files: dict[str, Config]
     """The resolved model files, by the path of the node that names them."""
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 from ot_policy_constructor.ir.program import Kind, Node, join
@@ -71,7 +70,7 @@ def _read_node(entry: Entry, modules: Mapping[str, Any], findings: Findings) -> 
     path, raw, name = entry
     fields = findings.mapping(raw, path, "a node", NODE_KEYS)
     if not isinstance(raw, Mapping):
-        return Node(name or path, path, "op", "", out=name or ())
+        return Node(name or path, path, "op", "", (), {}, name or ())
     if "name" in fields:
         if name is not None:
             findings.add(f"{path}.name", "conflicting-keys", f"the node's name is its key, '{name}'")
@@ -82,7 +81,7 @@ def _read_node(entry: Entry, modules: Mapping[str, Any], findings: Findings) -> 
     kind, target = _read_call(fields, path, modules, findings)
     args, kwargs = read_arguments(fields, path, findings)
     node = Node(name or "", path, kind, target, args, kwargs, out)
-    return node if name else replace(node, name="_".join(node.produces) or path)
+    return node if name else node._replace(name="_".join(node.produces) or path)
 
 
 def _read_call(

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
 
 Kind = Literal["module", "op"]
 Returns = Literal["single", "tuple", "dict"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True)  # no tuple: those are arguments with references in them
 class Reference:
     """The place of a value: `$name` in the text."""
 
     name: str
 
 
-@dataclass(frozen=True)
-class Node:
+class Node(NamedTuple):
     """One call of a module or of an operation."""
 
     name: str
@@ -27,9 +26,9 @@ class Node:
     kind: Kind
     target: str
     """The name of a module, or the registry key of an operation."""
-    args: tuple[Any, ...] = ()
+    args: tuple[Any, ...]
     """Plain data with a `Reference` wherever a value goes."""
-    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    kwargs: Mapping[str, Any]
     out: str | tuple[str, ...] | Mapping[str, str] = ()
     """The name of the value, names to unpack it into, or a name for each key of it."""
 
@@ -47,8 +46,7 @@ class Node:
         yield from references(self.kwargs, f"{self.path}.kwargs")
 
 
-@dataclass(frozen=True)
-class GraphIR:
+class GraphIR(NamedTuple):
     """A directed acyclic graph of calls. `modules` are specs, not built yet."""
 
     inputs: tuple[str, ...]
@@ -58,8 +56,7 @@ class GraphIR:
     returns: Returns
 
 
-@dataclass(frozen=True)
-class SequentialIR:
+class SequentialIR(NamedTuple):
     """A chain of layers, which are specs, not built yet."""
 
     inputs: tuple[str, ...]
@@ -70,7 +67,7 @@ class SequentialIR:
         """Return the same model as a graph whose modules are named `0`, `1`, ... as in `nn.Sequential`."""
         names = [self.inputs[0], *(f"{self.inputs[0]}_{index}" for index in range(len(self.layers)))]
         nodes = tuple(
-            Node(out, f"layers[{index}]", "module", str(index), args=(Reference(names[index]),), out=out)
+            Node(out, f"layers[{index}]", "module", str(index), (Reference(names[index]),), {}, out)
             for index, out in enumerate(names[1:])
         )
         modules = {str(index): spec for index, spec in enumerate(self.layers)}

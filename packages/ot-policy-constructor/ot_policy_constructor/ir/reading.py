@@ -6,7 +6,6 @@ import difflib
 import keyword
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ot_policy_constructor.ir.program import join
@@ -24,8 +23,7 @@ class Finding(NamedTuple):
     suggestion: str | None = None
 
 
-@dataclass(frozen=True)
-class Reading:
+class Reading(NamedTuple):
     """What can be known of a model without building it."""
 
     inputs: tuple[str, ...] | None
