@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from offline_trainer_core.cli.options import config_file, traceback_option
+from offline_trainer_core.cli.options import traceback_option
+from offline_trainer_core.cli.source import config_source
 from offline_trainer_core.config import resolve_config, split_path, to_inline_yaml, to_yaml
 from offline_trainer_core.errors import UsageError
 from offline_trainer_core.explain import Difference, Subject, code_of, compare
@@ -18,6 +19,7 @@ from offline_trainer_core.plan import plan_difference
 from offline_trainer_core.run import build_registry
 
 if TYPE_CHECKING:
+    from offline_trainer_core.config import Config
     from offline_trainer_core.explain import Side
 
 __all__ = ["command"]
@@ -44,7 +46,8 @@ def command(ctx: click.Context, a: str, b: str, overrides: tuple[str, ...], styl
     """
     if not Path(b).exists() and (b.startswith(("+", "~")) or "=" in b):
         b, overrides = a, (b, *overrides)
-    comparison = _compared(_Source.open(a, ()), _Source.open(b, overrides))
+    sources = {name: config_source(name) for name in dict.fromkeys((a, b))}
+    comparison = _compared(_Source.open(a, sources[a], ()), _Source.open(b, sources[b], overrides))
     if style == "json":
         click.echo(json.dumps(comparison.as_json(), indent=2))
     else:
@@ -62,10 +65,10 @@ class _Source:
     environment: Mapping[str, Any] | None
 
     @classmethod
-    def open(cls, source: str, overrides: Sequence[str]) -> _Source:
-        config = resolve_config(config_file(source), overrides)
+    def open(cls, name: str, source: str | Config, overrides: Sequence[str]) -> _Source:
+        config = resolve_config(source, overrides)
         subject = Subject.of(config, build_registry(config))
-        return cls(subject, _recorded(source, "plan.json"), _recorded(source, "environment.json"))
+        return cls(subject, _recorded(name, "plan.json"), _recorded(name, "environment.json"))
 
 
 def _recorded(source: str, name: str) -> Mapping[str, Any] | None:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from offline_trainer_core.cli.options import config_argument, config_file, overrides_argument, traceback_option
+from offline_trainer_core.cli.options import config_argument, overrides_argument, traceback_option
 from offline_trainer_core.cli.screen import print_table, print_text, print_yaml
+from offline_trainer_core.cli.source import config_source
 from offline_trainer_core.config import to_inline_yaml, to_yaml, try_resolve
 from offline_trainer_core.errors import ConfigError
 from offline_trainer_core.explain import explain
@@ -40,7 +41,7 @@ def command(config: str, path: str, overrides: tuple[str, ...], style: str) -> N
     PATH is dotted, such as trainer.max_epochs, callbacks[0] or optimizer.kwargs.lr. It may be one that is not set: then
     its default is told. Nothing is imported, and secrets are masked.
     """
-    resolved, problems = try_resolve(config_file(config), overrides)
+    resolved, problems = try_resolve(config_source(config), overrides)
     if resolved is None:
         raise ConfigError(problems)
     registry = build_registry(resolved)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-__all__ = ["config_argument", "config_file", "overrides_argument", "traceback_option"]
+__all__ = ["config_argument", "overrides_argument", "traceback_option"]
 
 config_argument = click.argument("config", metavar="CONFIG")
 overrides_argument = click.argument("overrides", nargs=-1, metavar="[OVERRIDE]...")
@@ -24,9 +22,3 @@ traceback_option = click.option(
     callback=_remember,
     help="Show the whole traceback of an error.",
 )
-
-
-def config_file(source: str) -> str:
-    """Return the file that holds a configuration: of a run folder, the one that the run recorded."""
-    recorded = Path(source) / "config.yaml"
-    return str(recorded) if recorded.is_file() else source

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from offline_trainer_core.cli.options import config_argument, config_file, overrides_argument, traceback_option
+from offline_trainer_core.cli.options import config_argument, overrides_argument, traceback_option
 from offline_trainer_core.cli.screen import print_yaml
+from offline_trainer_core.cli.source import config_source
 from offline_trainer_core.config import MappingNode, SequenceNode, masked_node, resolve_config, split_path, to_yaml
 from offline_trainer_core.config.secret_names import is_secret_path, without_secrets
 from offline_trainer_core.errors import UsageError
@@ -37,7 +38,7 @@ def command(config: str, overrides: tuple[str, ...], origin: bool, only: str, st
     Files are composed, overrides applied, templates and interpolations resolved; secrets are masked. CONFIG may be the
     folder of a run.
     """
-    resolved = resolve_config(config_file(config), overrides)
+    resolved = resolve_config(config_source(config), overrides)
     node = _at(resolved, only)
     value = masked_node(node, is_secret_path(split_path(only)))
     if style == "json":

@@ -11,9 +11,10 @@ if TYPE_CHECKING:
     from offline_trainer_core.run.checked import build_registry, check_config, try_check
     from offline_trainer_core.run.evaluation import evaluate
     from offline_trainer_core.run.launching import launch
+    from offline_trainer_core.run.older import todays
     from offline_trainer_core.run.rehearsal import rehearse
 
-__all__ = ["build_registry", "check_config", "evaluate", "launch", "rehearse", "run", "try_check"]
+__all__ = ["build_registry", "check_config", "evaluate", "launch", "rehearse", "run", "todays", "try_check"]
 
 _MODULES = {
     "build_registry": "checked",
@@ -22,6 +23,7 @@ _MODULES = {
     "launch": "launching",
     "rehearse": "rehearsal",
     "run": "chain",
+    "todays": "older",
     "try_check": "checked",
 }
 

@@ -26,20 +26,11 @@ def todays(source: str | os.PathLike[str] | Mapping[str, Any]) -> str | os.PathL
 
     Raises `ConfigError` with what is wrong in an older file.
     """
-    if isinstance(source, Mapping):
-        return source
-    try:
-        if not stat.S_ISREG(os.stat(source).st_mode):
-            return source  # a pipe is read but once, a device has no end
-        with Path(source).open("rb") as stream:
-            data = stream.read(_MOST_BYTES)
-    except (OSError, ValueError):
-        return source  # who reads it next says why
-    if not _TRACE.search(data):
+    file = None if isinstance(source, Mapping) else os.fspath(source)
+    if file is None or not _may_be_older(file):
         return source
     from offline_trainer_core.migrate import translated
 
-    file = os.fspath(source)
     translation = translated(file)
     if translation is None:
         return source
@@ -47,3 +38,13 @@ def todays(source: str | os.PathLike[str] | Mapping[str, Any]) -> str | os.PathL
     fix = f"ot migrate --in-place {shlex.quote(file)}"
     older = Problem("older-dialect", message, location=Location(file, 1, 1), fix=fix, severity="warning")
     return replace(translation.config, warnings=(older, *translation.problems))
+
+
+def _may_be_older(file: str) -> bool:
+    try:
+        if not stat.S_ISREG(os.stat(file).st_mode):
+            return False  # a pipe is read but once, a device has no end
+        with Path(file).open("rb") as stream:
+            return _TRACE.search(stream.read(_MOST_BYTES)) is not None
+    except (OSError, ValueError):
+        return False  # who reads it next says why

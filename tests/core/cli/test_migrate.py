@@ -108,6 +108,33 @@ def test_check_reports_what_is_wrong_in_the_older_dialect(ot, old: Path) -> None
     assert (done.returncode, problem["code"], problem["suggestion"]) == (2, "unknown-key", "loss")
 
 
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        (["show", "old.yaml", "--only", "trainer"], "max_epochs: 1"),
+        (["explain", "old.yaml", "trainer.max_epochs"], "1  old.yaml:6:15"),
+        (["diff", "old.yaml", "trainer.max_epochs=2"], "+ trainer.max_epochs: 2"),
+    ],
+)
+def test_who_looks_at_an_older_file_sees_its_translation_and_is_told_so(ot, old, command, shown) -> None:
+    done = ot(*command)
+    assert shown in done.stdout
+    assert done.stderr.count("warning[older-dialect]: old.yaml is written in the nested dialect") == 1
+    assert done.stderr.count("warning[") == 1
+    old.write_text("trainer: {max_epochs: 1}\n")
+    assert "older-dialect" not in ot(*command).stderr
+
+
+def test_a_renamed_name_in_an_older_file_is_refused_with_the_command_that_mends_both(ot, old, site) -> None:
+    renames = 'RENAMES = [{"component": "loss.lab.old", "to": "loss.torch", "since": "2.0"}]\n'
+    site.add("lab", {"offline_trainer.renames": {"lab": "lab_renames:RENAMES"}}, {"lab_renames.py": renames})
+    old.write_text(OLD.replace("type: torch", "type: lab.old"))
+    problems = {p["code"]: p for p in json.loads(ot("check", "old.yaml", "--format", "json").stdout)["problems"]}
+    assert problems["renamed"]["fix"] == problems["older-dialect"]["fix"] == "ot migrate --in-place old.yaml"
+    ot("migrate", "--in-place", "old.yaml")
+    assert "_type_: loss.torch" in old.read_text()
+
+
 def test_a_file_of_today_loads_nothing_of_the_migration(ot, old: Path) -> None:
     script = (
         "import sys\nfrom offline_trainer_core import check_config\n"
