@@ -64,7 +64,7 @@ CODES: dict[str, str] = {
     "incompatible-plugin": "The package was made for another version of the core. Install one that fits.",
     "missing-extra": "The component needs an optional dependency of its package that is not installed.",
     "missing-module": "A module is not there. Install what brings it, or correct its name.",
-    "distribution-not-allowed": "The component is of a package that `settings.allowed_distributions` does not list.",
+    "distribution-not-allowed": "The component is of a package that the settings, or the environment, do not allow.",
     "target-not-allowed": "`_target_` is off. Name an installed component, or set `settings.allow_target`.",
     "import-not-allowed": "The settings do not let this module be imported. See `settings.allowed_import_prefixes`.",
     "import-failed": "`ot check --deep` could not import a component or a local module. The message has the cause.",

@@ -9,12 +9,13 @@ from offline_trainer_core.catalogue.installed import (
     installed_registry,
 )
 from offline_trainer_core.catalogue.local import import_local_module
-from offline_trainer_core.catalogue.registry import Registry
+from offline_trainer_core.catalogue.registry import LeftOut, Registry
 from offline_trainer_core.catalogue.requirements import CORE
 
 __all__ = [
     "CORE",
     "Entry",
+    "LeftOut",
     "Registry",
     "code_digest",
     "import_local_module",

@@ -3,28 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from offline_trainer_core.catalogue.entry import Entry, SignaturePolicy
 from offline_trainer_core.errors import ComponentError
 from offline_trainer_core.installed import BrokenDistribution, normalized
 from offline_trainer_core.spelling import nearest
 
-__all__ = ["Registry"]
+__all__ = ["LeftOut", "Registry"]
+
+
+class LeftOut(NamedTuple):
+    """An installed component that may not be used, and the settings that do not list its distribution."""
+
+    entry: Entry
+    forbidden_by: tuple[str, ...]
+
+    @property
+    def reason(self) -> str:
+        """Why, as the end of a message: where the component comes from, and which list lacks that."""
+        return f"comes from {self.entry.label}, which is not in {' and not in '.join(self.forbidden_by)}"
 
 
 class Registry:
     """Known components by key. Nothing is imported before an entry is loaded.
 
     `plugins` are the hook plugins that are installed, `readers` the static readers, `renames` the tables of what was
-    called otherwise before, `schemas` what editors should know of frontends' definitions; `broken` names the
-    distributions whose metadata could not be read, and `notes` what was left out: both are shown with an unknown key.
+    called otherwise before, `schemas` what editors should know of frontends' definitions; `left_out` are the components
+    of distributions that are not allowed; `broken` names the distributions whose metadata could not be read, and
+    `notes` what was left out: both are shown with an unknown key.
     """
 
     def __init__(
         self,
         entries: Iterable[Entry] = (),
         *,
+        left_out: Iterable[LeftOut] = (),
         broken: Iterable[BrokenDistribution] = (),
         plugins: Iterable[Entry] = (),
         readers: Iterable[Entry] = (),
@@ -35,6 +49,7 @@ class Registry:
         self._entries: dict[str, list[Entry]] = {}
         for entry in entries:
             self._entries.setdefault(entry.key, []).append(entry)
+        self.left_out = tuple(left_out)
         self.broken = tuple(broken)
         self.plugins = tuple(plugins)
         self.readers = tuple(readers)
@@ -45,6 +60,12 @@ class Registry:
     def candidates(self, key: str) -> tuple[Entry, ...]:
         """Return the entries for `key`, by distribution; `key@distribution` asks for those of one distribution."""
         return _of_distribution(self._entries.get(key.partition("@")[0], ()), key)
+
+    def forbidden(self, key: str) -> tuple[LeftOut, ...]:
+        """Return the components that `key` would stand for if their distributions were allowed."""
+        bare = key.partition("@")[0]
+        wanted = _of_distribution([left_out.entry for left_out in self.left_out if left_out.entry.key == bare], key)
+        return tuple(left_out for left_out in self.left_out if left_out.entry in wanted)
 
     def plugin_candidates(self, name: str) -> tuple[Entry, ...]:
         """Return the hook plugins called `name`, by distribution; `name@distribution` narrows them."""
@@ -139,6 +160,7 @@ class Registry:
         local = [entry for entry in entries if entry.key not in registered]
         return Registry(
             [*known, *local],
+            left_out=self.left_out,
             broken=self.broken,
             plugins=self.plugins,
             readers=self.readers,
@@ -148,6 +170,8 @@ class Registry:
         )
 
     def _unknown(self, key: str) -> str:
+        for left_out in self.forbidden(key):
+            return f"'{key}' {left_out.reason}"
         kind = key.partition(".")[0]
         meant = self.suggest(key)
         hint = f"; did you mean '{meant}'?" if meant else ""

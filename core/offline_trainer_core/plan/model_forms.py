@@ -28,6 +28,7 @@ class ModelForms:
         self.files: dict[str, Config] = {}
         self._walk = walk
         self._frontends = [key.partition(".")[2] for key in registry.keys("frontend")]
+        self._frontends += [each.entry.name for each in registry.left_out if each.entry.kind == "frontend"]
 
     def read(self, document: Document, node: Node, path: str) -> None:
         """Take the model at `path`: one of the forms, or `components` of them."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from offline_trainer_core.catalogue import Entry, Registry
+from offline_trainer_core.catalogue import Entry, LeftOut, Registry
 from offline_trainer_core.config import Config
 from offline_trainer_core.errors import Problem
 from offline_trainer_core.installed import normalized
@@ -19,6 +19,8 @@ from offline_trainer_core.spelling import listing
 
 __all__ = ["Resolver"]
 
+_SETTING = "settings.allowed_distributions"
+
 
 class Resolver(NamedTuple):
     """Resolves mentions against what is installed and what local modules register."""
@@ -31,14 +33,14 @@ class Resolver(NamedTuple):
         """Return the entry that `mention` names, or None; add what is wrong to `problems`."""
         if mention.key.startswith(TARGET):
             return self._target(mention, problems)
-        found = self.registry.candidates(mention.key)
         allowed = self.offers(mention.key)
         if len(allowed) != 1:
+            left_out = self._left_out(mention.key)
             problems.append(
                 _ambiguous(mention, allowed)
                 if allowed
-                else _not_allowed(mention, found)
-                if found
+                else _not_allowed(mention, left_out)
+                if left_out
                 else self._unknown(mention)
             )
             return None
@@ -54,10 +56,16 @@ class Resolver(NamedTuple):
         return [entry for entry in self.registry.candidates(key) if self._is_allowed(entry)]
 
     def _is_allowed(self, entry: Entry) -> bool:
-        names = self.config.plain("settings.allowed_distributions")
+        names = self.config.plain(_SETTING)
         if entry.origin != "installed" or not isinstance(names, list):
             return True
         return entry.distribution in {normalized(str(name)) for name in names}
+
+    def _left_out(self, key: str) -> list[LeftOut]:
+        """Return the components that `key` may not stand for."""
+        found = self.registry.candidates(key)
+        here = [LeftOut(entry, (_SETTING,)) for entry in found if not self._is_allowed(entry)]
+        return [*here, *self.registry.forbidden(key)]
 
     def _target(self, mention: Mention, problems: list[Problem]) -> Entry | None:
         reference = mention.key.removeprefix(TARGET)
@@ -136,10 +144,11 @@ def _ambiguous(mention: Mention, found: Iterable[Entry]) -> Problem:
     )
 
 
-def _not_allowed(mention: Mention, found: Iterable[Entry]) -> Problem:
-    names = " and ".join(entry.label for entry in found)
-    message = f"'{mention.key}' comes from {names}, which settings.allowed_distributions does not list"
-    return mention.problem("distribution-not-allowed", message)
+def _not_allowed(mention: Mention, left_out: Sequence[LeftOut]) -> Problem:
+    first = left_out[0]
+    implied = f"the section '{mention.path}' is absent, and its default " if mention.implied else ""
+    fix = f"add {first.entry.distribution} to {' and to '.join(first.forbidden_by)}"
+    return mention.problem("distribution-not-allowed", f"{implied}'{mention.key}' {first.reason}", fix=fix)
 
 
 def _unusable(mention: Mention, entry: Entry) -> Iterator[Problem]:

@@ -175,6 +175,28 @@ def test_allowed_distributions_and_the_environment_narrow_what_is_found(install:
     assert python(code.format(""), env={"OT_ALLOWED_DISTRIBUTIONS": ""}) == []
 
 
+def test_what_is_left_out_is_remembered_with_the_lists_that_lack_it(install: Any, python: Any) -> None:
+    install("ot-a", POINTS)
+    code = """
+r = installed_registry({})
+left_out = [*r.forbidden("loss.huber"), *r.with_local([]).forbidden("loss.huber@ot-a")]
+result = [[each.entry.label, each.forbidden_by] for each in left_out]
+"""
+    environment = {"OT_ALLOWED_DISTRIBUTIONS": "ot-b"}
+    ours, theirs = "settings.allowed_distributions", "OT_ALLOWED_DISTRIBUTIONS"
+    assert python(code.format("")) == []
+    assert python(code.format("['ot-b']")) == [["ot-a 1.0", [ours]]] * 2
+    assert python(code.format(""), env=environment) == [["ot-a 1.0", [theirs]]] * 2
+    assert python(code.format("['ot-b']"), env=environment) == [["ot-a 1.0", [ours, theirs]]] * 2
+    code = """
+try:
+    installed_registry(["ot-b"]).find("loss.huber")
+except ComponentError as error:
+    result = str(error)
+"""
+    assert python(code) == "'loss.huber' comes from ot-a 1.0, which is not in settings.allowed_distributions"
+
+
 def test_plugins_can_be_disabled_and_unknown_keys_say_so(install: Any, python: Any) -> None:
     install("ot-a", POINTS)
     code = "r = installed_registry(); result = [r.keys(), list(r.explanations())]"

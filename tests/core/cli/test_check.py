@@ -140,3 +140,25 @@ def test_deep_imports_the_components_and_says_which_cannot_be(anything, ot) -> N
     assert "trainer.gone of ot-anything 1.0 (gone:Trainer) cannot be imported" not in shallow.stdout
     assert "trainer.gone of ot-anything 1.0 (gone:Trainer) cannot be imported" in deep.stdout
     assert deep.returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("override", "listed", "setting"),
+    [
+        ("+settings={allowed_distributions: [ot-anything]}", None, "settings.allowed_distributions"),
+        ("run.name=study", "ot-anything", "OT_ALLOWED_DISTRIBUTIONS"),
+    ],
+)
+def test_what_is_not_allowed_is_named_and_never_imported(anything, ot, site, override, listed, setting) -> None:
+    groups = ("components", "readers", "schemas")
+    points = {f"offline_trainer.{group}": {"trainer.shady": f"shady:{group}"} for group in groups}
+    trap = "import pathlib\npathlib.Path('sprung').touch()\n"
+    site.add("shady", {**points, "offline_trainer.commands": {"shady": "shady:command"}}, {"shady.py": trap})
+    environment = {"OT_ALLOWED_DISTRIBUTIONS": listed} if listed else {}
+    done = ot("check", anything.name, override, "trainer._type_=trainer.shady", env=environment)
+    assert f"[distribution-not-allowed]: 'trainer.shady' comes from shady 1.0, which is not in {setting}" in done.stdout
+    assert f"to mend it: add shady to {setting}" in done.stdout
+    assert "1 error" in done.stdout
+    assert not (anything.parent / "sprung").exists()
+    ot("check", anything.name, "trainer._type_=trainer.shady")
+    assert (anything.parent / "sprung").exists(), "the reader of a distribution that is allowed is imported"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from offline_trainer_core.catalogue import Entry, Registry
+from offline_trainer_core.catalogue import Entry, LeftOut, Registry
 from offline_trainer_core.installed import BrokenDistribution
 
 EXPERIMENT = """
@@ -99,6 +99,19 @@ def test_only_allowed_distributions_may_provide_components(check: Any) -> None:
     assert check(allowed).problems == ()
     report = check(allowed.replace("OT_Parts", "ot-other"))
     assert {problem.code for problem in report.problems} == {"distribution-not-allowed"}
+
+
+def test_what_an_installed_registry_left_out_is_said_so(check: Any, parts: Registry) -> None:
+    text = EXPERIMENT + "settings: {allowed_distributions: [ot-other]}\n"
+    setting = "settings.allowed_distributions"
+    registry = Registry([], left_out=[LeftOut(entry, (setting,)) for entry in parts.entries()])
+    report = check(text, registry=registry)
+    assert {problem.code for problem in report.problems} == {"distribution-not-allowed"}
+    problems = {problem.config_path: problem for problem in report.problems}
+    assert problems["loss._type_"].message == f"'loss.torch' comes from ot-parts 0.1.0, which is not in {setting}"
+    assert problems["loss._type_"].fix == f"add ot-parts to {setting}"
+    assert "'frontend.sequential'" in problems["model.sequential"].message
+    assert problems["trainer"].message.startswith("the section 'trainer' is absent, and its default 'trainer.default'")
 
 
 def test_the_type_of_an_optimizer_factory_names_a_class(check: Any) -> None:
