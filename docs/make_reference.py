@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from offline_trainer_core import hookspecs
 from offline_trainer_core.catalogue import Entry, installed_registry
 from offline_trainer_core.cli.group import SUMMARIES, ot
-from offline_trainer_core.signature import read_signature
+from offline_trainer_core.signature import read_signature, type_in_words
 
 if TYPE_CHECKING:
     import click
@@ -125,8 +125,8 @@ def _sections(doc: str) -> tuple[str, dict[str, str], dict[str, str]]:
 def _row(parameter: Parameter, described: dict[str, str]) -> tuple[str, ...]:
     stars = {"var_positional": "*", "var_keyword": "**"}.get(parameter.kind, "")
     default = f"`{parameter.default}`" if parameter.has_default else "" if stars else "required"
-    annotation = f"`{parameter.annotation}`" if parameter.annotation else ""
-    return f"`{stars}{parameter.name}`", annotation, default, described.get(parameter.name, "")
+    taken = type_in_words(parameter)
+    return f"`{stars}{parameter.name}`", f"`{taken}`" if taken else "", default, described.get(parameter.name, "")
 
 
 def _hooks() -> Iterator[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Any
 
+from offline_trainer_core.signature import type_in_words
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -80,9 +82,9 @@ def _arguments(parameters: Iterable[Parameter]) -> list[str]:
 
 def _argument(parameter: Parameter) -> tuple[str, str]:
     if not parameter.has_default:
-        return f"{parameter.name}: {_MISSING}", ", ".join(filter(None, (parameter.annotation, "required")))
+        return f"{parameter.name}: {_MISSING}", ", ".join(filter(None, (type_in_words(parameter), "required")))
     try:
-        return f"{parameter.name}: {_flow(ast.literal_eval(parameter.default))}", parameter.annotation
+        return f"{parameter.name}: {_flow(ast.literal_eval(parameter.default))}", type_in_words(parameter)
     except (ValueError, SyntaxError):
         return f"# {parameter.name}:", f"default {parameter.default}"
 

@@ -11,7 +11,7 @@ from offline_trainer_core.catalogue import installed_registry
 from offline_trainer_core.cli.example import example_yaml
 from offline_trainer_core.cli.options import traceback_option
 from offline_trainer_core.cli.screen import print_table, print_text, print_yaml
-from offline_trainer_core.signature import read_signature
+from offline_trainer_core.signature import read_signature, type_in_words
 
 if TYPE_CHECKING:
     from offline_trainer_core.catalogue import Entry
@@ -63,4 +63,4 @@ def _section(title: str) -> None:
 def _row(parameter: Parameter) -> tuple[str, str, str]:
     stars = {"var_positional": "*", "var_keyword": "**"}.get(parameter.kind, "")
     default = parameter.default if parameter.has_default else "" if stars else "required"
-    return f"{stars}{parameter.name}", parameter.annotation, default
+    return f"{stars}{parameter.name}", type_in_words(parameter), default

@@ -88,10 +88,10 @@ def _arguments(signature: Signature, kind: str) -> Schema:
 
 
 def _argument(parameter: Parameter, doc: str, null_is_lazy: bool) -> Schema:
-    annotation = f": {parameter.annotation}" if parameter.annotation else ""
+    taken = f": {_form(parameter)}" if parameter.annotation else ""
     default = f" = {parameter.default}" if parameter.has_default else ""
     found: Schema = {"description": doc} if doc else {}
-    found["markdownDescription"] = f"`{parameter.name}{annotation}{default}`" + (f"\n\n{doc}" if doc else "")
+    found["markdownDescription"] = f"`{parameter.name}{taken}{default}`" + (f"\n\n{doc}" if doc else "")
     for value in default_of(parameter):
         found["default"] = value
     return found | value_schema(parameter, null_is_lazy=null_is_lazy)

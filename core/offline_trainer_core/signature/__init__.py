@@ -1,6 +1,6 @@
 """What a component takes, read from its source without importing anything, or from the live object."""
 
-from offline_trainer_core.signature.annotations import read_type
+from offline_trainer_core.signature.annotations import read_type, type_in_words
 from offline_trainer_core.signature.fitting import Misfit, check_type, choices, find_misfit, named_components
 from offline_trainer_core.signature.forms import Choice, Form, Named, Object, kind_of
 from offline_trainer_core.signature.live import signature_of, validate_kwargs
@@ -30,6 +30,7 @@ __all__ = [
     "read_signature",
     "read_type",
     "signature_of",
+    "type_in_words",
     "unpacked",
     "validate_kwargs",
 ]

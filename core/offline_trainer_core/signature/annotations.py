@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 from offline_trainer_core.signature import forms
 from offline_trainer_core.signature.forms import Form, Scalar
 from offline_trainer_core.signature.names import dotted, follow, full_name
+from offline_trainer_core.signature.parameters import Parameter
 from offline_trainer_core.signature.source import Module, read_module
 from offline_trainer_core.spelling import listing
 
-__all__ = ["read_type"]
+__all__ = ["read_type", "type_in_words"]
 
 HOMES = {"builtins", "collections", "collections.abc", "dataclasses", "os", "pathlib", "typing", "typing_extensions"}
 WRAPPERS = {"Final", "InitVar", "Required", "NotRequired", "ReadOnly"}
@@ -40,6 +41,11 @@ def read_type(annotation: str, *, module: str = "", folders: Iterable[str] = ())
     Aliases are followed within the package in which the annotation stands, and into the core.
     """
     return _read(annotation, read_module(module, tuple(folders)) if module else None)
+
+
+def type_in_words(parameter: Parameter) -> str:
+    """Return what `parameter` takes, as people read it: `int at least 1 or null`; empty where nothing says it."""
+    return str(read_type(parameter.annotation, module=parameter.module))
 
 
 @lru_cache(maxsize=4096)
@@ -155,7 +161,8 @@ class _Reader(NamedTuple):
             positional = [_value(argument) for argument in marker.args]
             if name == "ComponentOf":
                 given = dict(zip(("kind", "args", "kwargs"), positional, strict=False)) | given
-                form = forms.Named(str(form), form, **{key: str(value) for key, value in given.items()})
+                text = f"{form} ({given.get('kind')}.*)" if isinstance(form, Scalar) else str(form)
+                form = forms.Named(text, form, **{key: str(value) for key, value in given.items()})
             elif name in BOUNDS:
                 bounds += [(BOUNDS[name], limit) for limit in [*positional, *given.values()] if limit is not None]
             elif name == "Interval":
