@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from offline_trainer_core.build import build_spec
     from offline_trainer_core.catalogue import Registry
-    from offline_trainer_core.config import Config, resolve_config
+    from offline_trainer_core.config import Config, join_path, resolve_config
     from offline_trainer_core.engine import RunContext
     from offline_trainer_core.errors import (
         CheckpointError,
@@ -114,6 +114,7 @@ __all__ = [
     "check_config",
     "format_error_with_context",
     "hookimpl",
+    "join_path",
     "resolve_config",
     "run",
     "select",
@@ -123,7 +124,7 @@ __all__ = [
 _ROOMS = {
     "build": "build_spec",
     "catalogue": "Registry",
-    "config": "Config resolve_config",
+    "config": "Config join_path resolve_config",
     "engine": "RunContext",
     "errors": "CheckpointError ComponentError ConfigError DataError DeviceError Location NonFiniteError "
     "OfflineTrainerError Problem RunStopped UsageError format_error_with_context",

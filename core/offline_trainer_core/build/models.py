@@ -10,7 +10,7 @@ from torch import nn
 
 from offline_trainer_core.build.spec import build_spec
 from offline_trainer_core.catalogue import Registry
-from offline_trainer_core.config import Config
+from offline_trainer_core.config import Config, join_path
 from offline_trainer_core.engine import ModelOptions
 from offline_trainer_core.errors import ComponentError, OfflineTrainerError
 from offline_trainer_core.plan import Plan
@@ -34,7 +34,7 @@ def build_models(
         return {"model": _build(section, "model", registry, plan)}, {}
     models, options = {}, {}
     for name, definition in components.items():
-        path = f"model.components.{name}"
+        path = join_path("model.components", name)
         architecture = {key: value for key, value in definition.items() if key not in OPTIONS}
         models[name] = _build(architecture, path, registry, plan)
         options[name] = _options(definition, name)

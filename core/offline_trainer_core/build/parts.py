@@ -8,7 +8,7 @@ from typing import Any
 from offline_trainer_core.build.models import build_models
 from offline_trainer_core.build.spec import build_spec
 from offline_trainer_core.catalogue import Registry, import_local_module
-from offline_trainer_core.config import Config
+from offline_trainer_core.config import Config, join_path
 from offline_trainer_core.distributed import Collectives
 from offline_trainer_core.engine import seed_everything
 from offline_trainer_core.plan import Plan
@@ -90,7 +90,7 @@ def _evaluations(config: Config, registry: Registry) -> dict[str, Any]:
     if section is None:
         return {}
     specs = {named([section])[0]: section} if "_type_" in section else section
-    return {name: build_spec(spec, registry=registry, path=f"eval.{name}") for name, spec in specs.items()}
+    return {name: build_spec(spec, registry=registry, path=join_path("eval", name)) for name, spec in specs.items()}
 
 
 def named(specs: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from offline_trainer_core.catalogue import Registry
+from offline_trainer_core.config import join_path
 from offline_trainer_core.errors import ComponentError, OfflineTrainerError
 
 __all__ = ["build_spec"]
@@ -24,7 +25,7 @@ def build_spec(spec: Any, *, registry: Registry, path: str = "") -> Any:
     if isinstance(spec, Mapping):
         if "_type_" in spec or "_target_" in spec:
             return _construct(spec, registry, path)
-        return {key: build_spec(value, registry=registry, path=f"{path}.{key}") for key, value in spec.items()}
+        return {key: build_spec(value, registry=registry, path=join_path(path, key)) for key, value in spec.items()}
     if isinstance(spec, Sequence) and not isinstance(spec, str):
         return [build_spec(value, registry=registry, path=f"{path}[{index}]") for index, value in enumerate(spec)]
     return spec
@@ -35,7 +36,7 @@ def _construct(spec: Mapping[str, Any], registry: Registry, path: str) -> Any:
     target = entry.load()
     named = {key: value for key, value in spec.items() if key not in RESERVED} | dict(spec.get("_kwargs_") or {})
     args = build_spec(list(spec.get("_args_") or ()), registry=registry, path=f"{path}._args_")
-    kwargs = {key: build_spec(value, registry=registry, path=f"{path}.{key}") for key, value in named.items()}
+    kwargs = {key: build_spec(value, registry=registry, path=join_path(path, key)) for key, value in named.items()}
     try:
         return target(*args, **kwargs)
     except OfflineTrainerError as error:

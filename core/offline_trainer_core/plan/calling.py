@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from offline_trainer_core.config import join_path
 from offline_trainer_core.errors import Problem
-from offline_trainer_core.plan.document import Document, Mention
-from offline_trainer_core.plan.names import Names, below
+from offline_trainer_core.plan.document import Document, Mention, below
+from offline_trainer_core.plan.names import Names
 from offline_trainer_core.plan.readings import Reading
 from offline_trainer_core.signature import Parameter, Signature, missing_and_unknown
 from offline_trainer_core.spelling import listing, nearest
@@ -63,7 +63,7 @@ def trained_model(document: Document, names: Names) -> str | None:
     name = models[0] if len(models) == 1 else algorithm and algorithm.trains
     if name not in models:
         return None
-    return "model" if document.config.find("model.components") is None else f"model.components.{name}"
+    return "model" if document.config.find("model.components") is None else join_path("model.components", name)
 
 
 def reading_at(place: str, names: Names) -> Reading | None:

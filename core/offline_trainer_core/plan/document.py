@@ -14,11 +14,12 @@ from offline_trainer_core.config import (
     SequenceNode,
     is_unknown,
     join_path,
+    split_path,
     to_plain,
 )
-from offline_trainer_core.errors import Problem
+from offline_trainer_core.errors import Problem, UsageError
 
-__all__ = ["RESERVED", "Document", "Mention", "is_open", "is_spec", "text_of"]
+__all__ = ["RESERVED", "Document", "Mention", "below", "is_open", "is_spec", "text_of"]
 
 RESERVED = ("_type_", "_target_", "_args_", "_kwargs_")
 
@@ -31,7 +32,7 @@ class Document(NamedTuple):
 
     def place(self, path: str) -> str:
         """Return `path` as the plan spells it."""
-        return ".".join(part for part in (self.prefix, path) if part)
+        return below(self.prefix, path) if self.prefix else path
 
     def problem(self, code: str, message: str, path: str, **rest: Any) -> Problem:
         """Return a problem at `path` of this text."""
@@ -83,6 +84,19 @@ class Mention(NamedTuple):
         positional = self.spec.get("_args_")
         args = to_plain(positional) if positional is not None else []
         return args if isinstance(args, list) else [], {key: to_plain(node) for key, node in nodes.items()}, paths
+
+
+def below(path: str, relative: str) -> str:
+    """Return the place called `relative` in the text or component at `path`.
+
+    What is no path, as another's reader may spell it, becomes a key that is not there: its place is that of `path`.
+    """
+    joined = f"{path}{relative}" if relative.startswith("[") else ".".join(part for part in (path, relative) if part)
+    try:
+        split_path(joined)
+    except UsageError:
+        return join_path(path, relative)
+    return joined
 
 
 def is_spec(node: Node | None) -> bool:

@@ -10,8 +10,8 @@ from offline_trainer_core.catalogue import Entry
 from offline_trainer_core.config import join_path
 from offline_trainer_core.errors import Problem
 from offline_trainer_core.plan.calling import is_form_of, model_names, reading_at, trained_model
-from offline_trainer_core.plan.document import Document, Mention
-from offline_trainer_core.plan.names import Names, below
+from offline_trainer_core.plan.document import Document, Mention, below
+from offline_trainer_core.plan.names import Names
 from offline_trainer_core.plan.readings import Read
 from offline_trainer_core.signature import read_module
 from offline_trainer_core.spelling import listing, nearest

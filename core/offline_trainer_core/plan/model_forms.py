@@ -9,7 +9,7 @@ from pathlib import Path
 from offline_trainer_core.catalogue import Registry
 from offline_trainer_core.config import Config, MappingNode, Node, inclusions, join_path, refusal, try_resolve
 from offline_trainer_core.errors import Location, Problem
-from offline_trainer_core.plan.document import Document, Mention, is_spec, text_of
+from offline_trainer_core.plan.document import Document, Mention, below, is_spec, text_of
 from offline_trainer_core.plan.fields import check_fields, unknown_key
 from offline_trainer_core.plan.sections import MODEL_OPTIONS, SECTIONS, is_free
 from offline_trainer_core.plan.specs import SpecWalk
@@ -136,7 +136,7 @@ class ModelForms:
 def _placed(problem: Problem, document: Document, path: str, chain: tuple[str, ...]) -> Problem:
     """Return a problem of a model file with the place that names the file: as notes, or where it has no other."""
     if problem.location is not None:
-        place = ".".join(part for part in (document.place(path), problem.config_path) if part)
+        place = below(document.place(path), problem.config_path)
         return replace(problem, config_path=place, notes=(*problem.notes, *chain))
     here = document.problem(problem.code, problem.message, path)
     return replace(here, suggestion=problem.suggestion, allowed=problem.allowed)

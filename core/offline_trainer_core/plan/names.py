@@ -9,7 +9,7 @@ from typing import Any
 from offline_trainer_core.catalogue import Entry, Registry
 from offline_trainer_core.config import Config, has_unknown, to_plain
 from offline_trainer_core.errors import ComponentError, Problem
-from offline_trainer_core.plan.document import Mention, is_open
+from offline_trainer_core.plan.document import Mention, below, is_open
 from offline_trainer_core.plan.imports import find_local_modules, find_plugins
 from offline_trainer_core.plan.named import named_by
 from offline_trainer_core.plan.plan import Plan
@@ -19,7 +19,7 @@ from offline_trainer_core.plan.resolution import Resolver
 from offline_trainer_core.plan.survey import survey
 from offline_trainer_core.signature import Signature
 
-__all__ = ["Names", "below", "resolve_names"]
+__all__ = ["Names", "resolve_names"]
 
 
 @dataclass
@@ -121,8 +121,3 @@ def _readable(mention: Mention, entry: Entry) -> Mapping[str, Any] | None:
 def _located(mention: Mention, finding: Finding) -> Problem:
     place, at_key = below(mention.path, finding.where), finding.code.startswith("unknown-key")
     return mention.document.problem(finding.code, finding.message, place, at_key=at_key, suggestion=finding.suggestion)
-
-
-def below(path: str, relative: str) -> str:
-    """Return the place that a reader calls `relative` in the text whose component is at `path`."""
-    return f"{path}{relative}" if relative.startswith("[") else ".".join(part for part in (path, relative) if part)

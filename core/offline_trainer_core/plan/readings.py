@@ -76,14 +76,14 @@ def read_by(reader: Any, arguments: Mapping[str, Any]) -> Reading:
         inputs=_names(told, "inputs"),
         outputs=_names(told, "outputs"),
         fields=_names(told, "fields"),
-        calls=None if calls is None else Calls(int(calls[0]), dict(calls[1])),
+        calls=None if calls is None else Calls(int(calls[0]), {str(k): str(where) for k, where in calls[1].items()}),
         targets=_names(told, "targets"),
         trains=None if trains is None else str(trains),
         reports=_names(told, "reports"),
         reads=tuple(_reads(getattr(told, "reads", ()))),
-        hands=tuple(Handed(where, key, tuple(map(str, names))) for where, key, names in getattr(told, "hands", ())),
+        hands=tuple(_handed(*handed) for handed in getattr(told, "hands", ())),
         references=tuple((str(where), str(key)) for where, key in getattr(told, "references", ())),
-        problems=tuple(Finding(*problem) for problem in getattr(told, "problems", ())),
+        problems=tuple(_finding(*problem) for problem in getattr(told, "problems", ())),
     )
 
 
@@ -92,9 +92,17 @@ def _names(told: Any, attribute: str) -> Names | None:
     return None if names is None else tuple(map(str, names))
 
 
+def _handed(where: Any, key: Any, options: Iterable[Any]) -> Handed:
+    return Handed(str(where), str(key), tuple(map(str, options)))
+
+
+def _finding(where: Any, code: Any, message: Any, suggestion: Any) -> Finding:
+    return Finding(str(where), str(code), str(message), None if suggestion is None else str(suggestion))
+
+
 def _reads(told: Iterable[tuple[str, str, Any]]) -> Iterable[Read]:
     """Yield what is read; a path that could not be one is the type check's to report."""
     for where, source, path in told:
         keys = parse_path(path) if isinstance(path, (str, list, tuple)) else ()
         if keys:
-            yield Read(where, source, keys)
+            yield Read(str(where), str(source), keys)

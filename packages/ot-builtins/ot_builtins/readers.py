@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from offline_trainer_core import join_path
+
 __all__ = ["Reading"]
 
 Arguments = Mapping[str, Any]
@@ -60,10 +62,10 @@ def read_mapping(arguments: Arguments) -> Reading:
     if not (isinstance(named, Mapping) and isinstance(targets, Mapping) and isinstance(positional, list)):
         return Reading()
     reads: list[Read] = [(f"model_args[{index}]", "batch", path) for index, path in enumerate(positional)]
-    reads += [(f"model_kwargs.{name}", "batch", path) for name, path in named.items()]
-    reads += [(f"targets.{name}", "batch", path) for name, path in targets.items()]
+    reads += [(join_path("model_kwargs", name), "batch", path) for name, path in named.items()]
+    reads += [(join_path("targets", name), "batch", path) for name, path in targets.items()]
     return Reading(
-        calls=(len(positional), {name: f"model_kwargs.{name}" for name in named}), targets=targets, reads=reads
+        calls=(len(positional), {name: join_path("model_kwargs", name) for name in named}), targets=targets, reads=reads
     )
 
 
@@ -139,7 +141,7 @@ def read_early_stopping(arguments: Arguments) -> Reading:
 def read_gymnasium(arguments: Arguments) -> Reading:
     """The fields of a batch in whose place `eval.gymnasium` puts observations."""
     observation = _mapping(arguments, "observation") or {}
-    return Reading(reads=[(f"observation.{name}", "batch", name) for name in observation])
+    return Reading(reads=[(join_path("observation", name), "batch", name) for name in observation])
 
 
 def _element_mean(arguments: Arguments, default_name: str) -> Reading:
@@ -157,7 +159,7 @@ def _compared(arguments: Arguments) -> list[Read]:
 
 def _named_fields(arguments: Arguments) -> list[Read]:
     """The fields that `dtypes` names: it can name those of the data only."""
-    return [(f"dtypes.{name}", "batch", [name]) for name in _mapping(arguments, "dtypes") or ()]
+    return [(join_path("dtypes", name), "batch", [name]) for name in _mapping(arguments, "dtypes") or ()]
 
 
 def _names_of_torchmetrics() -> list[str]:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from offline_trainer_core import join_path
+
 __all__ = ["TRANSITION"]
 
 TRANSITION = ("observation", "action", "reward", "next_observation", "terminated")
@@ -26,7 +28,7 @@ def read_td3_bc(arguments: Mapping[str, Any]) -> Reading:
     given = arguments.get("fields")
     fields = given if isinstance(given, Mapping) else {}
     reads: list[tuple[str, str, Any]] = [("", "models", [name]) for name in ("actor", "critic")]
-    reads += [(f"fields.{name}", "batch", path) for name, path in fields.items() if name in TRANSITION]
+    reads += [(join_path("fields", name), "batch", path) for name, path in fields.items() if name in TRANSITION]
     reads += [("", "batch", name) for name in TRANSITION if name not in fields]
     return Reading(("imitation_loss", "q"), reads, [_unknown(name) for name in fields if name not in TRANSITION])
 
@@ -36,4 +38,4 @@ def _unknown(name: str) -> tuple[str, str, str, str | None]:
     from offline_trainer_core.spelling import nearest
 
     message = f"a transition has no '{name}', but {', '.join(TRANSITION)}"
-    return f"fields.{name}", "unknown-key", message, nearest(name, TRANSITION)
+    return join_path("fields", name), "unknown-key", message, nearest(name, TRANSITION)

@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import nn
 
+from offline_trainer_core import join_path
 from ot_policy_constructor.graph import Graph
 from ot_policy_constructor.ir import GraphIR, compile_graph, compile_sequential
 from ot_policy_constructor.modules import build_modules, check_components, find_operations
@@ -19,7 +20,7 @@ def graph(definition: Mapping[str, Any], *, registry: Any, path: str = "model.gr
     in the configuration, for messages. Raises `ConfigError` with everything that is wrong with the definition.
     """
     ir = compile_graph(definition, path)
-    return _assemble(ir, {name: f"modules.{name}" for name in ir.modules}, registry, path)
+    return _assemble(ir, {name: join_path("modules", name) for name in ir.modules}, registry, path)
 
 
 def sequential(definition: Mapping[str, Any], *, registry: Any, path: str = "model.sequential") -> nn.Module:

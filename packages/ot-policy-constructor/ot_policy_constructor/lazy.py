@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from offline_trainer_core import ConfigError, Problem
+from offline_trainer_core import ConfigError, Problem, join_path
 
 LAZY_FORMS = {getattr(nn, name).cls_to_become: f"nn.{name}" for name in dir(nn) if name.startswith("Lazy")}
 """The key of the lazy form of every layer that torch has one for. Its arguments lack the layer's first one."""
@@ -24,7 +24,7 @@ def lazy_variant(spec: Any, *, registry: Any, path: str) -> Any:
         return [lazy_variant(item, registry=registry, path=f"{path}[{index}]") for index, item in enumerate(spec)]
     if not isinstance(spec, Mapping):
         return spec
-    spec = {key: lazy_variant(value, registry=registry, path=f"{path}.{key}") for key, value in spec.items()}
+    spec = {key: lazy_variant(value, registry=registry, path=join_path(path, key)) for key, value in spec.items()}
     if "_type_" not in spec or not _has_null(spec):
         return spec
     target = registry.get_module(spec["_type_"]).target

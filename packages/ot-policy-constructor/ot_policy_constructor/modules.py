@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from offline_trainer_core import ComponentError, ConfigError, Problem, build_spec
+from offline_trainer_core import ComponentError, ConfigError, Problem, build_spec, join_path
 from ot_policy_constructor.graph import is_reserved
 from ot_policy_constructor.ir import GraphIR
 from ot_policy_constructor.lazy import lazy_variant
@@ -63,7 +63,7 @@ def _component_keys(value: Any, path: str) -> Iterator[tuple[str, str]]:
         if isinstance(value.get("_type_"), str):
             yield f"{path}._type_", value["_type_"]
         for key, item in value.items():
-            yield from _component_keys(item, f"{path}.{key}")
+            yield from _component_keys(item, join_path(path, key))
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from _component_keys(item, f"{path}[{index}]")

@@ -101,8 +101,12 @@ class Reading:
     def __init__(self, definition):
         self.inputs = tuple(definition.get("inputs") or ()) or None
         steps = definition.get("steps") or []
-        self.references = [(f"steps[{i}].call", f"op.{step['call']}") for i, step in enumerate(steps)]
+        self.references = [
+            (step.get("where", f"steps[{i}].call"), f"op.{step['call']}") for i, step in enumerate(steps)
+        ]
         self.problems = [("outputs", "missing-key", "a graph needs 'outputs'", None)] if "bad" in definition else []
+        odd = [key for key in definition if "np.exe" in key]
+        self.problems += [(f".{key}", "unknown-key", f"'{key}' is not a key", None) for key in odd]
 
 
 def read(definition):

@@ -157,6 +157,20 @@ def test_problems_of_a_reader_stand_at_their_place(check: Any) -> None:
     assert problem.location is not None
 
 
+def test_a_place_that_a_reader_misspells_does_not_keep_its_problem_from_the_report(check: Any) -> None:
+    text = EXPERIMENT.replace("inputs: [x],", 'inputs: [x], "np.exe, x": 1,')
+    problem = only(check(text))
+    assert (problem.code, problem.config_path) == ("unknown-key", 'model.sequential[".np.exe, x"]')
+    assert problem.location == only(check(text.replace("np.exe, x", "np.exe"))).location
+
+
+def test_a_component_named_at_a_place_that_is_no_path_takes_part(check: Any) -> None:
+    text = EXPERIMENT.replace("inputs: [x],", 'inputs: [x], steps: [{call: add, where: "a b"}],')
+    entries = check(text).plan.entries
+    assert entries['model.sequential["a b"]'].key == "op.add"
+    assert entries["model.sequential"].key == "frontend.sequential"
+
+
 def test_a_reader_that_fails_is_named(check: Any) -> None:
     problem = only(check(EXPERIMENT.replace("inputs: [x],", "inputs: [x], crash: 1,")))
     assert problem.code == "reader-failed"

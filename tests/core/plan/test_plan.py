@@ -90,6 +90,14 @@ def test_a_model_file_is_planned_below_the_path_that_names_it(check: Any, tmp_pa
     assert list(report.plan.model_files) == ["model.config_path"]
 
 
+def test_a_key_of_a_model_file_may_need_quotes(check: Any, tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models/mlp.yaml").write_text('schema_version: 1\n"mo del": {}\n')
+    (problem,) = check(CONFIG_PATH).problems
+    assert (problem.config_path, problem.suggestion) == ('model.config_path["mo del"]', "model")
+    assert problem.location == (str(tmp_path / "models/mlp.yaml"), 2, 1)
+
+
 CONFIG_PATH = """
 schema_version: 1
 run: {name: a, out_dir: b}

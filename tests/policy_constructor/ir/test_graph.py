@@ -90,7 +90,7 @@ def test_of_the_parts_of_a_value_one_is_enough_to_use(out):
         ("modules/trunk", "block.mlp", "modules.trunk", "wrong-type"),
         ("modules/trunk/_type_", 1, "modules.trunk._type_", "wrong-type"),
         ("modules/dead", {"_type_": "nn.ReLU"}, "modules.dead", "unused-module"),
-        ("modules/a b", {"_type_": "nn.ReLU"}, "modules.a b", "bad-name"),
+        ("modules/a b", {"_type_": "nn.ReLU"}, 'modules["a b"]', "bad-name"),
         ("nodes/0/call", ..., "nodes[0]", "missing-key"),
         ("nodes/0/call", "trunk", "nodes[0].call", "bad-call"),
         ("nodes/0/call", "module:trnk", "nodes[0].call", "unknown-module"),
@@ -122,6 +122,8 @@ def test_of_the_parts_of_a_value_one_is_enough_to_use(out):
         ("return", "dict", "return", "bad-return"),
         ("return", "list", "return", "bad-return"),
         ("extra", 1, "extra", "unknown-key"),
+        ("a.b [0], \u2066x", 1, '["a.b [0], \u2066x"]', "unknown-key"),
+        ("nodes/0/args/1", {"a b": "$q"}, 'nodes[0].args[1]["a b"]', "forward-reference"),
     ],
 )
 def test_what_the_language_forbids_is_found_where_it_stands(place, value, where, code):

@@ -62,5 +62,5 @@ def _raise(findings: Findings, path: str) -> None:
 
 
 def _problem(finding: Finding, path: str) -> Problem:
-    place = ".".join(part for part in (path, finding.path) if part)
-    return Problem(finding.code, finding.message, place, suggestion=finding.suggestion)
+    separator = "." if path and finding.path and not finding.path.startswith("[") else ""
+    return Problem(finding.code, finding.message, f"{path}{separator}{finding.path}", suggestion=finding.suggestion)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, get_args
 
-from ot_policy_constructor.ir.program import Reference, Returns, join
+from offline_trainer_core import join_path
+from ot_policy_constructor.ir.program import Reference, Returns
 from ot_policy_constructor.ir.reading import NAME, Findings, describe, nearest
 from ot_policy_constructor.ir.values import read_value
 
@@ -18,7 +19,7 @@ def read_inputs(source: Mapping[str, Any], findings: Findings) -> tuple[str, ...
         findings.add("", "missing-key", "a model needs 'inputs', such as [obs]")
         return ()
     names = findings.sequence(source["inputs"], "inputs", "'inputs'")
-    return tuple(findings.name(name, join("inputs", index), "an input") for index, name in enumerate(names))
+    return tuple(findings.name(name, join_path("inputs", index), "an input") for index, name in enumerate(names))
 
 
 def read_outputs(source: Mapping[str, Any], findings: Findings) -> tuple[Outputs, Returns]:
@@ -50,10 +51,12 @@ def read_return(source: Mapping[str, Any], inferred: Returns, findings: Findings
 def _read_references(source: Mapping[str, Any], findings: Findings) -> Outputs:
     value = source.get("outputs")
     if isinstance(value, Mapping) and value:
-        named = {str(key): _read_reference(item, join("outputs", key), findings) for key, item in value.items()}
+        named = {
+            str(key): _read_reference(item, join_path("outputs", str(key)), findings) for key, item in value.items()
+        }
         return {key: reference for key, reference in named.items() if reference is not None}
     if isinstance(value, (list, tuple)) and value:
-        listed = (_read_reference(item, join("outputs", index), findings) for index, item in enumerate(value))
+        listed = (_read_reference(item, join_path("outputs", index), findings) for index, item in enumerate(value))
         return tuple(reference for reference in listed if reference is not None)
     if value:
         hint = f"[{value}]" if isinstance(value, str) else None

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ot_policy_constructor.ir.program import Kind, Node, join
+from offline_trainer_core import join_path
+from ot_policy_constructor.ir.program import Kind, Node
 from ot_policy_constructor.ir.reading import Findings, describe, nearest
 from ot_policy_constructor.ir.values import read_arguments
 
@@ -36,7 +37,7 @@ def _entries(source: Mapping[str, Any], findings: Findings) -> Iterator[Entry]:
             yield from _ordered(source, findings)
         else:
             for index, item in enumerate(findings.sequence(source[key], key, f"'{key}'")):
-                yield join(key, index), item, None
+                yield join_path(key, index), item, None
 
 
 def _ordered(source: Mapping[str, Any], findings: Findings) -> Iterator[Entry]:
@@ -47,7 +48,7 @@ def _ordered(source: Mapping[str, Any], findings: Findings) -> Iterator[Entry]:
     else:
         order = _read_order(source["order"], nodes, findings)
     for name in order:
-        yield f"nodes.{name}", nodes[name], name
+        yield join_path("nodes", name), nodes[name], name
 
 
 def _read_order(value: Any, nodes: Mapping[str, Any], findings: Findings) -> list[str]:
@@ -55,9 +56,9 @@ def _read_order(value: Any, nodes: Mapping[str, Any], findings: Findings) -> lis
     for index, name in enumerate(findings.sequence(value, "order", "'order'")):
         if name not in nodes:
             hint = nearest(str(name), nodes)
-            findings.add(join("order", index), "unknown-node", f"there is no node '{name}'", hint)
+            findings.add(join_path("order", index), "unknown-node", f"there is no node '{name}'", hint)
         elif name in order:
-            findings.add(join("order", index), "duplicate-name", f"'{name}' stands in 'order' twice")
+            findings.add(join_path("order", index), "duplicate-name", f"'{name}' stands in 'order' twice")
         else:
             order.append(name)
     missing = [name for name in nodes if name not in order]
@@ -121,9 +122,9 @@ def _read_out(
         return name or ()
     out, path = fields["out"], f"{path}.out"
     if isinstance(out, Mapping) and out:
-        return {key: findings.name(value, join(path, key), "a value") for key, value in out.items()}
+        return {key: findings.name(value, join_path(path, str(key)), "a value") for key, value in out.items()}
     if isinstance(out, (list, tuple)) and out:
-        return tuple(findings.name(value, join(path, index), "a value") for index, value in enumerate(out))
+        return tuple(findings.name(value, join_path(path, index), "a value") for index, value in enumerate(out))
     if isinstance(out, str):
         return findings.name(out, path, "a value")
     message = f"'out' is a name, a list of names or a mapping from output key to name, not {describe(out)}"

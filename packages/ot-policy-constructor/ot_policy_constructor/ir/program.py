@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
+from offline_trainer_core import join_path
+
 Kind = Literal["module", "op"]
 Returns = Literal["single", "tuple", "dict"]
 
@@ -74,23 +76,16 @@ class SequentialIR(NamedTuple):
         return GraphIR(self.inputs, modules, nodes, (Reference(names[-1]),), self.returns)
 
 
-def join(path: str, key: str | int) -> str:
-    """Return the dotted path of `key` under `path`: `nodes[0].args`."""
-    if isinstance(key, int):
-        return f"{path}[{key}]"
-    return f"{path}.{key}" if path else key
-
-
 def references(value: Any, path: str) -> Iterator[tuple[str, str]]:
     """Yield the place and the name of every `Reference` inside `value`."""
     if isinstance(value, Reference):
         yield path, value.name
     elif isinstance(value, Mapping):
         for key, item in value.items():
-            yield from references(item, join(path, key))
+            yield from references(item, join_path(path, str(key)))
     elif isinstance(value, (list, tuple)):
         for index, item in enumerate(value):
-            yield from references(item, join(path, index))
+            yield from references(item, join_path(path, index))
 
 
 def substitute(value: Any, lookup: Callable[[str], Any]) -> Any:

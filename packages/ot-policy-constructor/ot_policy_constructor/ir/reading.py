@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ot_policy_constructor.ir.program import join
+from offline_trainer_core import join_path
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -68,7 +68,7 @@ class Findings:
         for key in [key for key in value if key not in known]:
             meant = nearest(str(key), keys)
             message = f"'{key}' is not a key of {what}; there are {', '.join(keys)}"
-            self.add(join(path, str(key)), "unknown-key", message, meant)
+            self.add(join_path(path, str(key)), "unknown-key", message, meant)
             if meant is not None:
                 known.setdefault(meant, value[key])
         return known

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from offline_trainer_core import join_path
 from ot_policy_constructor.ir.interface import read_inputs, read_return
-from ot_policy_constructor.ir.program import SequentialIR, join
+from ot_policy_constructor.ir.program import SequentialIR
 from ot_policy_constructor.ir.reading import Findings, Reading
 from ot_policy_constructor.ir.specs import read_spec
 
@@ -22,7 +23,7 @@ def parse_sequential(definition: Any, findings: Findings) -> SequentialIR:
     if not source.get("layers"):
         findings.add("", "missing-key", "a sequential model needs 'layers': a list of specs")
     layers = findings.sequence(source.get("layers") or (), "layers", "'layers'")
-    specs = tuple(read_spec(layer, join("layers", index), findings) for index, layer in enumerate(layers))
+    specs = tuple(read_spec(layer, join_path("layers", index), findings) for index, layer in enumerate(layers))
     returns = read_return(source, "single", findings)
     if returns == "dict":
         message = "the output of a sequential model has no name for 'return: dict'; a graph names its outputs"

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
+from offline_trainer_core import join_path
 from ot_policy_constructor.ir.reading import Findings, describe
 
 
@@ -27,5 +28,5 @@ def read_modules(value: Any, findings: Findings) -> dict[str, Mapping[str, Any]]
     """Return the `modules` of a graph."""
     modules = findings.mapping(value, "modules", "'modules'")
     for name in modules:
-        findings.name(name, f"modules.{name}", "the name of a module")
-    return {name: read_spec(spec, f"modules.{name}", findings) for name, spec in modules.items()}
+        findings.name(name, join_path("modules", name), "the name of a module")
+    return {name: read_spec(spec, join_path("modules", name), findings) for name, spec in modules.items()}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ot_policy_constructor.ir.program import Reference, join
+from offline_trainer_core import join_path
+from ot_policy_constructor.ir.program import Reference
 from ot_policy_constructor.ir.reading import NAME, Findings, describe
 
 
@@ -15,10 +16,11 @@ def read_value(value: Any, path: str, findings: Findings) -> Any:
         return _read_text(value, path, findings)
     if isinstance(value, Mapping):
         return {
-            _literal(key, path, findings): read_value(item, join(path, key), findings) for key, item in value.items()
+            _literal(key, path, findings): read_value(item, join_path(path, str(key)), findings)
+            for key, item in value.items()
         }
     if isinstance(value, (list, tuple)):
-        return [read_value(item, join(path, index), findings) for index, item in enumerate(value)]
+        return [read_value(item, join_path(path, index), findings) for index, item in enumerate(value)]
     return _literal(value, path, findings)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ot_policy_constructor.ir.program import GraphIR, join, references
+from offline_trainer_core import join_path
+from ot_policy_constructor.ir.program import GraphIR, references
 from ot_policy_constructor.ir.reading import Findings, nearest
 
 
@@ -19,7 +20,7 @@ def _check_order(graph: GraphIR, findings: Findings) -> None:
     later = {name: node.name for node in reversed(graph.nodes) for name in node.produces}
     made: dict[str, str] = {}
     for index, name in enumerate(graph.inputs):
-        _make(name, "the inputs", join("inputs", index), made, findings)
+        _make(name, "the inputs", join_path("inputs", index), made, findings)
     for node in graph.nodes:
         for path, name in node.needs:
             _check_reference(path, name, made, later, findings)
@@ -66,7 +67,7 @@ def _check_modules(graph: GraphIR, findings: Findings) -> None:
     for name in graph.modules:
         if name not in called and f"module:{name}" not in findings.excused:
             message = f"no node calls module '{name}': its parameters would never be trained; call it or take it out"
-            findings.add(f"modules.{name}", "unused-module", message)
+            findings.add(join_path("modules", name), "unused-module", message)
 
 
 def _check_use(graph: GraphIR, findings: Findings) -> None:
@@ -80,4 +81,4 @@ def _check_use(graph: GraphIR, findings: Findings) -> None:
     for index, name in enumerate(graph.inputs):
         if name not in used:
             message = f"nothing uses the input '{name}'; use it or take it out"
-            findings.add(join("inputs", index), "unused-input", message)
+            findings.add(join_path("inputs", index), "unused-input", message)
