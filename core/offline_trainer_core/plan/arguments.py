@@ -15,7 +15,7 @@ from offline_trainer_core.plan.values import wrong_types
 from offline_trainer_core.signature import Signature, missing_and_unknown
 from offline_trainer_core.spelling import listing, nearest
 
-__all__ = ["ArgumentCheck", "check_arguments", "check_call"]
+__all__ = ["ArgumentCheck", "check_arguments", "check_call", "inner_signature"]
 
 HANDED_ON = ("optim_cls", "sched_cls")
 """Kinds of classes whose first argument is not the configuration's: the parameters, or the optimizer."""
@@ -47,10 +47,15 @@ def check_arguments(names: Names) -> ArgumentCheck:
 def check_call(call: Call, signature: Signature, folders: tuple[str, ...]) -> Iterator[Problem]:
     """Yield what keeps the arguments of `call` from fitting; warnings where the component wants no more."""
     note = (signature_note(call.entry, signature),)
-    inner = signature.without_first() if call.entry.kind in HANDED_ON and call.mention.factory else signature
+    inner = inner_signature(call, signature)
     severity: Literal["error", "warning"] = "error" if call.entry.signature_policy == "strict" else "warning"
     problems = [*_misfits(call, inner), *wrong_types(call, inner, folders)]
     yield from (replace(problem, notes=(*note, *problem.notes), severity=severity) for problem in problems)
+
+
+def inner_signature(call: Call, signature: Signature) -> Signature:
+    """Return what the configuration may give to the component that `signature` is of."""
+    return signature.without_first() if call.entry.kind in HANDED_ON and call.mention.factory else signature
 
 
 def _misfits(call: Call, signature: Signature) -> Iterator[Problem]:
@@ -79,12 +84,14 @@ def _missing(call: Call, key: str) -> Problem:
 
 
 def _unknown(call: Call, signature: Signature, key: str) -> Problem:
-    free = [name for name in signature.names if name not in call.kwargs]
+    meant = nearest(key, signature.names)
+    is_given = meant in call.kwargs or meant in [parameter.name for parameter in signature.positional[: len(call.args)]]
+    already = f", and '{meant}' is already given" if is_given else ""
     return call.mention.document.problem(
         "unknown-argument",
-        f"'{key}' is not an argument of {call.entry.key} ({call.entry.label})",
+        f"'{key}' is not an argument of {call.entry.key} ({call.entry.label}){already}",
         call.paths[key],
         at_key=True,
-        suggestion=nearest(key, free),
+        suggestion=None if is_given else meant,
         allowed=listing(signature.names) or "no arguments",
     )

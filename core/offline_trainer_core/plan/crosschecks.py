@@ -47,7 +47,8 @@ def device(document: Document, names: Names) -> Iterator[Problem]:
         return
     if not DEVICE.fullmatch(name):
         allowed = "auto, cpu, cuda, cuda:N"
-        meant = nearest(name, ["auto", "cpu", "cuda"])
+        cuda = name.casefold().replace("gpu", "cuda")
+        meant = cuda if DEVICE.fullmatch(cuda) else nearest(name, ["auto", "cpu", "cuda"])
         yield document.problem(
             "wrong-device", f"there is no device '{name}'", "run.device", suggestion=meant, allowed=allowed
         )
@@ -89,7 +90,8 @@ def optimizer_names(document: Document, names: Names) -> Iterator[Problem]:
             yield _no_such(document, place, name, models, "model component")
         elif document.config.plain(f"{join_path('model.components', name)}.freeze") is True:
             message = f"the model component '{name}' is frozen, so there is nothing to optimize"
-            yield document.problem("frozen-optimizer", message, place, at_key=True)
+            fix = f"take out {place}, or set {join_path('model.components', name)}.freeze: false"
+            yield document.problem("frozen-optimizer", message, place, at_key=True, fix=fix)
 
 
 def scheduler_names(document: Document, names: Names) -> Iterator[Problem]:
@@ -104,7 +106,8 @@ def scheduler_names(document: Document, names: Names) -> Iterator[Problem]:
         return
     if optimizers is None:
         message = "'scheduler' has names, and 'optimizer' is one spec"
-        yield document.problem("scheduler-names", message, "scheduler", at_key=True)
+        fix = f"scheduler: {{_type_: {document.config.plain(join_path('scheduler', schedulers[0]))['_type_']}, ...}}"
+        yield document.problem("scheduler-names", message, "scheduler", at_key=True, fix=fix)
         return
     for name in schedulers:
         if name not in optimizers:

@@ -52,14 +52,16 @@ def _missing(document: Document, place: str, read: Read, offer: Offer) -> Iterat
     name = str(read.path[0])
     if name in offer.names:
         return
-    written = document.config.plain(place) in (".".join(map(str, read.path)), list(read.path))
+    written, joined = document.config.plain(place), ".".join(map(str, read.path))
+    prefix = written.removesuffix(joined) if isinstance(written, str) and written.endswith(f"/{joined}") else ""
+    meant = nearest(name, offer.names)
     yield document.problem(
         offer.code,
         offer.phrase.format(name),
         place,
-        at_key=not written,
-        suggestion=nearest(name, offer.names),
-        allowed=listing(offer.names) or "nothing",
+        at_key=not prefix and written not in (joined, list(read.path)),
+        suggestion=f"{prefix}{meant}" if meant else None,
+        allowed=listing(f"{prefix}{name}" for name in offer.names) or "nothing",
     )
 
 

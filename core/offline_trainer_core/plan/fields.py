@@ -61,12 +61,14 @@ def unknown_key(document: Document, path: str, key: str, known: Iterable[str]) -
     node = document.config.find(path)
     given = node.items if isinstance(node, MappingNode) else {}
     where = f"'{path}'" if path else "the top level"
+    meant = nearest(key, allowed)
+    already = f", and '{meant}' is already given" if meant in given else ""
     return document.problem(
         "unknown-key",
-        f"'{key}' is not a key of {where}",
+        f"'{key}' is not a key of {where}{already}",
         join_path(path, key),
         at_key=True,
-        suggestion=nearest(key, (name for name in allowed if name not in given)),
+        suggestion=None if already else meant,
         allowed=", ".join(allowed),
     )
 

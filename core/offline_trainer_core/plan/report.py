@@ -12,6 +12,7 @@ from offline_trainer_core.plan.arguments import ArgumentCheck, check_arguments
 from offline_trainer_core.plan.consequences import without_consequences
 from offline_trainer_core.plan.crosschecks import CROSS_CHECKS, cross_check
 from offline_trainer_core.plan.document import Document
+from offline_trainer_core.plan.known_keys import with_known_keys
 from offline_trainer_core.plan.names import Names, resolve_names
 from offline_trainer_core.plan.plan import Plan
 
@@ -57,7 +58,7 @@ def check_config_tree(config: Config, registry: Registry, found: Sequence[Proble
     names = resolve_names(config, registry)
     arguments = check_arguments(names)
     crossed = tuple(cross_check(Document(config), names))
-    resolved = [*found, *config.warnings, *_version_warning(config)]
+    resolved = [*with_known_keys(found, config, names), *config.warnings, *_version_warning(config)]
     problems = [*resolved, *names.problems, *arguments.problems, *crossed]
     causes = without_consequences(problems, config, names.plan.model_files)
     kept = in_text_order(causes, list(config.sources))

@@ -36,6 +36,17 @@ def test_an_unknown_argument_shows_the_signature_and_what_was_meant(check: Any) 
     assert [layer.status for layer in report.layers] == ["passed", "passed", "failed", "passed"]
 
 
+def test_the_nearest_argument_is_not_suggested_twice(check: Any) -> None:
+    text = EXPERIMENT + "trainer: {_type_: trainer.default, max_epochs: 1, max_epoch: 2}\n"
+    [problem] = check(text).problems
+    assert problem.suggestion is None
+    assert problem.message.endswith("(ot-parts 0.1.0), and 'max_epochs' is already given")
+    [problem] = check(text.replace("max_epochs: 1", "_args_: [1]")).problems
+    assert problem.message.endswith("'max_epochs' is already given")
+    [problem] = check(EXPERIMENT.replace("name: test", "name: test, nme: tset")).problems
+    assert (problem.message, problem.suggestion) == ("'nme' is not a key of 'run', and 'name' is already given", None)
+
+
 def test_a_missing_argument_is_named(check: Any) -> None:
     report = check(EXPERIMENT.replace(", batch_size: 8", ""))
     assert codes(report) == [("missing-argument", "data")]

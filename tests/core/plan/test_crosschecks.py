@@ -47,6 +47,14 @@ def test_precision_goes_with_the_device(check: Any, device: str, precision: str,
     assert codes(check(EXPERIMENT.replace("name: test", run))) == expected
 
 
+@pytest.mark.parametrize(
+    ("device", "meant"), [("gpu", "cuda"), ("GPU:1", "cuda:1"), ("cpuu", "cpu"), ("tpu", "cpu"), ("x", None)]
+)
+def test_a_device_that_is_not_there_is_told_what_it_is_called_here(check: Any, device: str, meant: Any) -> None:
+    report = check(EXPERIMENT.replace("name: test", f"name: test, device: '{device}'"))
+    assert [problem.suggestion for problem in report.problems] == [meant]
+
+
 @pytest.mark.parametrize("section", ["io", "loss", "optimizer", "data"])
 def test_supervised_learning_needs_its_sections(check: Any, section: str) -> None:
     lines = [line for line in EXPERIMENT.splitlines() if not line.startswith(f"{section}:")]
@@ -95,7 +103,10 @@ def test_inputs_that_nobody_knows_are_not_checked(check: Any) -> None:
 )
 def test_optimizers_have_the_names_of_models(check: Any, optimizer: str, expected: Any) -> None:
     text = EXPERIMENT.replace(MODEL, TWO_MODELS).replace(OPTIMIZER, f"optimizer: {optimizer}")
-    assert codes(check(text)) == expected
+    report = check(text)
+    assert codes(report) == expected
+    fixes = [problem.fix for problem in report.problems if problem.code == "frozen-optimizer"]
+    assert all(fix == "take out optimizer.critic, or set model.components.critic.freeze: false" for fix in fixes)
 
 
 def test_schedulers_have_the_names_of_optimizers(check: Any) -> None:
@@ -103,7 +114,9 @@ def test_schedulers_have_the_names_of_optimizers(check: Any) -> None:
     named = text.replace(OPTIMIZER, f"optimizer: {{actor: {FACTORY}}}")
     assert check(f"{named}scheduler: {{actor: {SCHEDULER}}}}}\n").problems == ()
     assert codes(check(f"{named}scheduler: {{critic: {SCHEDULER}}}}}\n")) == [("unknown-optimizer", "scheduler.critic")]
-    assert codes(check(f"{text}scheduler: {{actor: {SCHEDULER}}}}}\n")) == [("scheduler-names", "scheduler")]
+    report = check(f"{text}scheduler: {{actor: {SCHEDULER}}}}}\n")
+    assert codes(report) == [("scheduler-names", "scheduler")]
+    assert report.problems[0].fix == "scheduler: {_type_: sched_factory.torch, ...}"
 
 
 def test_a_field_is_normalized_in_a_known_way_or_as_another_is(check: Any) -> None:

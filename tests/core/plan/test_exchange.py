@@ -12,6 +12,7 @@ import pytest
 
 from offline_trainer_core.catalogue import Entry, Registry
 from offline_trainer_core.config import resolve_config
+from offline_trainer_core.errors import Problem
 from offline_trainer_core.plan import check_config_tree
 
 COMPONENTS = """
@@ -73,7 +74,7 @@ def read_error(arguments):
 
 
 def read_stop(arguments):
-    return Account(reads=[("monitor", "validation", [arguments["monitor"]])])
+    return Account(reads=[("monitor", "validation", [arguments["monitor"].removeprefix("val/")])])
 
 
 def read_factory(arguments):
@@ -121,8 +122,8 @@ callbacks: [{_type_: cb.stop, monitor: error}, {_type_: cb.watches}]
 
 
 @pytest.fixture
-def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Return a function that checks the experiment with texts replaced; gives codes and paths of the problems."""
+def problems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Return a function that checks the experiment with texts replaced, and gives the problems."""
     (tmp_path / "exchange_parts.py").write_text(COMPONENTS)
     (tmp_path / "exchange_readers.py").write_text(READERS)
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -131,19 +132,24 @@ def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         replace(entry, reference=f"exchange_readers:{PARTS[entry.key][1]}") for entry in entries if PARTS[entry.key][1]
     ]
 
-    def check(*changes: str) -> list[tuple[str, str]]:
+    def problems(*changes: str) -> tuple[Problem, ...]:
         text = EXPERIMENT
         for old, new in zip(changes[::2], changes[1::2], strict=True):
             assert old in text
             text = text.replace(old, new)
         file = tmp_path / "experiment.yaml"
         file.write_text(text)
-        report = check_config_tree(resolve_config(file), Registry(entries, readers=readers))
-        return [(problem.code, problem.config_path) for problem in report.problems]
+        return check_config_tree(resolve_config(file), Registry(entries, readers=readers)).problems
 
-    yield check
+    yield problems
     assert "exchange_parts" not in sys.modules
     sys.modules.pop("exchange_readers", None)
+
+
+@pytest.fixture
+def check(problems: Any) -> Any:
+    """Return a function that checks the experiment with texts replaced; gives codes and paths of the problems."""
+    return lambda *changes: [(problem.code, problem.config_path) for problem in problems(*changes)]
 
 
 def test_an_experiment_that_fits_has_no_problem(check: Any) -> None:
@@ -166,6 +172,15 @@ def test_an_experiment_that_fits_has_no_problem(check: Any) -> None:
 )
 def test_what_is_not_there_is_an_error_at_the_name(check: Any, old: str, new: str, expected: tuple[str, str]) -> None:
     assert check(old, new) == [expected]
+
+
+def test_what_stands_before_a_name_stays_in_the_suggestion(problems: Any) -> None:
+    (problem,) = problems("monitor: error", "monitor: val/eror")
+    line, column = problem.source_line, problem.location.column - 1
+    assert line[column : column + problem.width] == "val/eror"
+    assert (problem.suggestion, problem.allowed) == ("val/error", "val/loss, val/error")
+    (problem,) = problems("monitor: error", "monitor: eror")
+    assert (problem.suggestion, problem.allowed) == ("error", "loss, error")
 
 
 def test_a_path_into_a_field_is_the_fields_affair(check: Any) -> None:
