@@ -41,6 +41,8 @@ class Breaks:
         if context.state.global_step == self.at:
             raise KeyError("shelf")
 """
+ROWS = "data={_type_: data.tensors, data: rows.npz, batch_size: 4}"
+"""What a batch of them has, only the file tells."""
 SCREEN = 25
 """Lines of a terminal."""
 
@@ -51,6 +53,7 @@ def ot(tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "200")
     Path("small.yaml").write_text(CONFIGURATION)
+    np.savez("rows.npz", x=np.zeros((8, 3), np.float32), y=np.zeros((8, 2), np.float32))
 
     def run_ot(*arguments, command="run", config="small.yaml"):
         with pytest.raises(SystemExit) as ended:
@@ -200,7 +203,7 @@ LATER = {
         4,
         ["1 rows", "one batch of 4", "drop_last"],
     ),
-    "a key that batches do not have": (["io.targets.y=z"], 4, ["io.mapping: targets.y", "no 'z'", "has x, y"]),
+    "a key that batches do not have": ([ROWS, "io.targets.y=z"], 4, ["io.mapping: targets.y", "no 'z'", "has x, y"]),
     "an input that does not fit the model": (
         ["data.x_shape=[5]"],
         3,
@@ -211,7 +214,7 @@ LATER = {
         4,
         ["loss.torch", "the output is (4, 2) and the target (4, 3)"],
     ),
-    "no statistics": (["+normalize={z: mean_std}"], 4, ["normalize: no statistics for 'z'", "x, y"]),
+    "no statistics": ([ROWS, "+normalize={z: mean_std}"], 4, ["normalize: no statistics for 'z'", "x, y"]),
     "no such GPU": (["run.device=cuda:7"], 7, ["run.device", "cuda:7", "torch sees", "run.device=cpu"]),
     "nothing at the checkpoint": (["--resume=runs/absent"], 5, ["no checkpoint 'runs/absent'", "this run has"]),
     "a gradient that is not finite": (

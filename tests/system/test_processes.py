@@ -191,7 +191,7 @@ BEFORE_TRAINING = {
         3,
         "WithoutPlace has no 'place', so 2 processes would all train on the same batches",
     ),
-    "a wrong configuration": (["data.batch_size=many"], 2, "takes int, not the string 'many'"),
+    "a wrong configuration": (["data.batch_size=many"], 2, "takes int at least 1, not the string 'many'"),
 }
 
 
@@ -206,7 +206,7 @@ def test_what_is_wrong_is_said_once_not_by_each_process(ot, change, code, messag
 def test_processes_of_torchrun_say_once_what_is_wrong(ot):
     done, _ = ot("wrong", "supervised", "data.batch_size=many", start=TORCHRUN)
     assert done.returncode != 0
-    assert done.stderr.count("takes int, not the string 'many'") == 1
+    assert done.stderr.count("takes int at least 1, not the string 'many'") == 1
 
 
 def test_a_process_that_dies_takes_the_run_down_and_is_named(ot, folder):

@@ -126,7 +126,8 @@ class Encoder:
         if dtype in _SAFETENSORS:
             self.tensors[name] = host
             return name
-        self.tensors[name] = host.reshape(-1).view(torch.uint8)
+        flat = host.reshape(-1) if host.numel() else host.new_empty(0)  # an array of nothing may have a stride of 0
+        self.tensors[name] = flat.view(torch.uint8)
         return {"name": name, "dtype": dtype, "shape": list(host.shape)}
 
 
