@@ -37,12 +37,15 @@ def read_environment(expression: Expression, env: Mapping[str, str]) -> Any:
     cast, name, text = match["cast"], match["name"], match["default"]
     if cast is not None and cast not in _CASTS:
         allowed, near = ", ".join(_CASTS), nearest(cast, _CASTS)
-        raise ExpressionError("bad-expression", f"there is no type '{cast}'", suggestion=near, allowed=allowed)
+        place = {"start": 2 + match.start("cast"), "width": len(cast)}
+        raise ExpressionError("bad-expression", f"there is no type '{cast}'", **place, suggestion=near, allowed=allowed)
     text = env.get(name, text)
     if text is None:
         raise ExpressionError(
             "missing-environment-variable",
             f"the environment variable {name} is not set",
+            start=2 + match.start("name"),
+            width=len(name),
             suggestion=nearest(name, env),
             fix=f"export {name}=..., or give a default: {expression.text[:-1]},...}}",
         )

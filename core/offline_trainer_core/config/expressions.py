@@ -24,7 +24,7 @@ class Expression(NamedTuple):
 class ExpressionError(Exception):
     """An expression has no value; `problem` are further fields of the `Problem` that says why.
 
-    `start` and `width` are the part of the string that is at fault; all of it if `width` is 0.
+    `start` and `width` are the part that is at fault, of the string or of the expression; all of it if `width` is 0.
     """
 
     def __init__(self, code: str, message: str, *, start: int = 0, width: int = 0, **problem: Any) -> None:
@@ -63,16 +63,18 @@ def _closing(text: str, start: int) -> int:
         elif text[position] == "}":
             depth -= 1
             if depth == 0:
-                _check_inner(text[start + 2 : position])
+                _check_inner(text[start + 2 : position], start)
                 return position + 1
-    fix = "write $${ for a literal ${"
+    fix = "close it with }, or write $${ for a literal ${"
     raise ExpressionError("bad-expression", "this '${' is never closed", start=start, width=2, fix=fix)
 
 
-def _check_inner(inner: str) -> None:
+def _check_inner(inner: str, start: int) -> None:
+    width = len(inner) + 3
     if "${" in inner:
         fix = "give the inner value a name under 'params:' and refer to that"
-        raise ExpressionError("bad-expression", "expressions do not stand inside expressions", fix=fix)
+        message = "expressions do not stand inside expressions"
+        raise ExpressionError("bad-expression", message, start=start, width=width, fix=fix)
     if not inner.strip():
         allowed = "${path.to.value}, ${env:NAME}, ${env:int:NAME,default}"
-        raise ExpressionError("bad-expression", "this expression is empty", allowed=allowed)
+        raise ExpressionError("bad-expression", "this expression is empty", start=start, width=width, allowed=allowed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from offline_trainer_core.config.chain import chain_of
@@ -139,7 +139,7 @@ class _Interpolation:
             like = replace(node, directive=directive, replaced=node, secret=secret)
             return from_plain(read_environment(expression, self.env), like, self.findings, path)
         except ExpressionError as error:
-            error.start, error.width = expression.start, len(expression.text)
+            error.start, error.width = expression.start + error.start, error.width or len(expression.text)
             self.report(error, node, path)
             return unknown(node)
 
@@ -150,14 +150,16 @@ class _Interpolation:
             raise ExpressionError("bad-expression", str(error)) from None
         node: Node = self.root
         path, is_resolved = "", False
-        for key in keys:
+        for depth, key in enumerate(keys):
             if not is_resolved and isinstance(node, ScalarNode) and _has_expression(node):
                 node, is_resolved = self.followed(node, path), True
             child = child_of(node, key)
             if child is None and self.is_open(node):
                 return unknown(node)
             if child is None:
-                raise _unknown(self.root, node, path, key)
+                unknown_path = _unknown(self.root, node, path, key)
+                unknown_path.start, unknown_path.width = _part_of(expression, keys[: depth + 1])
+                raise unknown_path
             node, path = child, join_path(path, key)
         if not is_resolved:
             node = self.followed(node, path)
@@ -181,6 +183,15 @@ class _Interpolation:
 
 def _has_expression(node: ScalarNode) -> bool:
     return isinstance(node.value, str) and "${" in node.value
+
+
+def _part_of(expression: Expression, keys: Sequence[str | int]) -> tuple[int, int]:
+    """Return where the path begins in its expression, and how long it is up to the last of `keys`."""
+    start = len(expression.text) - len(expression.text[2:].lstrip())
+    end = start
+    for key in keys:
+        end = expression.text.find(str(key), end) + len(str(key))
+    return start, end - start
 
 
 def _unknown(root: MappingNode, node: Node, path: str, key: str | int) -> ExpressionError:

@@ -128,7 +128,7 @@ def _carry_out(node: Node, base: Node | None, findings: Findings, path: str) -> 
         note = f"there is {_noun(base)} at {base.location or 'that place'}"
         message = f"'{container.mode}' needs a list to merge with"
         findings.at(node, "bad-merge", message, path, notes=(note,), fix="say '_merge_: replace' to replace it")
-        return value
+        return upon(unknown(node), base)
     below = base.items if base is not None else ()
     if container.mode == "keyed":
         items = _merge_keyed(below, value.items, container.field, findings, path)

@@ -133,7 +133,7 @@ def _apply(node: Node | None, keys: _Keys, override: _Override, findings: Findin
     if not isinstance(node, MappingNode):
         node = MappingNode({}, override.location_of_key(max(0, depth - 1)), {}, "override", node)
     if override.is_refused and not override.sign and key not in node.items:
-        return replace(node, is_complete=depth == 0)  # it would have set something here
+        return replace(node, is_complete=node.is_complete and depth == 0)  # it would have set something here
     waits = waits or "_template_" in node.items
     items, key_locations = dict(node.items), dict(node.key_locations)
     changed = _apply(items.get(key), keys[1:], override, findings, waits)

@@ -12,7 +12,7 @@ from offline_trainer_core.config.limits import MAX_SCALAR, Extent, excess
 from offline_trainer_core.config.scalars import plain_value
 from offline_trainer_core.config.secret_names import without_secrets
 from offline_trainer_core.config.syntax import PLAIN, TEXT, ExcessError, compose_text
-from offline_trainer_core.config.tree import MappingNode, Node, Scalar, ScalarNode, SequenceNode
+from offline_trainer_core.config.tree import MappingNode, Node, Scalar, ScalarNode, SequenceNode, unknown
 from offline_trainer_core.errors import UNKNOWN, Location
 
 __all__ = ["parse_text"]
@@ -88,7 +88,8 @@ class _Reading:
         if id(node) in self.nodes:
             return self.alias(node)
         self.nodes[id(node)] = None
-        if node.tag not in (PLAIN, _SEQ if type(node) is yaml.SequenceNode else _MAP):
+        is_tagged = node.tag not in (PLAIN, _SEQ if type(node) is yaml.SequenceNode else _MAP)
+        if is_tagged:
             self.report_tag(node)
         location = self.place(node.start_mark)
         read: Node
@@ -102,6 +103,9 @@ class _Reading:
         if problem := excess(size, depth + height):
             self.findings.add(*problem, location=location)
             raise _StopError
+        if is_tagged:  # nobody knows what the tag would have made of it
+            read = replace(read, is_complete=False) if isinstance(read, MappingNode) else unknown(read)
+            self.nodes[id(node)] = read
         return read
 
     def alias(self, node: Any) -> Node:

@@ -55,6 +55,7 @@ def without_consequences(
     paths = {problem.config_path for problem in found}
     misspelled = {meant for problem in found for meant in _meant(problem)}
     misplaced = {problem.config_path for problem in found if problem.code == "spec-in-data"}
+    reserved = {problem.config_path for problem in found if problem.code == "reserved-key"}
     kept = []
     for problem in found:
         inner, path = _document(problem, config, model_files)
@@ -62,6 +63,7 @@ def without_consequences(
         if problem.code in _CAUSES or not (
             _is_about_unknown(problem, inner, path)
             or (problem.code in _ABSENT and problem.config_path in misspelled)
+            or (problem.code != "reserved-key" and problem.config_path in reserved)
             or (problem.code == "wrong-type" and problem.config_path.removesuffix("._type_") in misplaced)
             or any(_is_open(place, config, paths, misspelled) for place in blamed)
         ):
@@ -84,6 +86,8 @@ def _meant(problem: Problem) -> Iterator[str]:
         yield join_path(parent, problem.suggestion)
         if parent.partition(".")[0] == "model":
             yield parent
+    if problem.code == "reserved-key" and problem.suggestion in ("_type_", "_target_"):
+        yield parent_path(problem.config_path)
 
 
 def _is_about_unknown(problem: Problem, config: Config, path: str) -> bool:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from offline_trainer_core.config import MappingNode, Node, ScalarNode, SequenceNode, join_path
+from offline_trainer_core.config import MappingNode, Node, ScalarNode, SequenceNode, join_path, split_path
 from offline_trainer_core.errors import Problem
 from offline_trainer_core.plan.document import RESERVED, Document, Mention, is_spec, text_of
 from offline_trainer_core.spelling import nearest
@@ -16,6 +16,8 @@ __all__ = ["TARGET", "SpecWalk"]
 TARGET = "_target_."
 """What the keys of components that `_target_` names begin with."""
 RESERVED_FORM = re.compile(r"_[A-Za-z0-9]+(_[A-Za-z0-9]+)*_")
+CONSUMED = ("_template_", "_merge_", "_value_")
+"""Reserved words that are gone after resolution."""
 # The arguments of the optimizer or scheduler class pass through the factory as they are.
 DATA = {"optim_factory": ("args", "kwargs"), "sched_factory": ("args", "kwargs")}
 
@@ -36,9 +38,7 @@ class SpecWalk:
             self._walk(document, node, path, kinds, ignored)
             return
         name = text_of(node)
-        fix = (
-            f"{path.rpartition('.')[2]}: {{_type_: {name}}}" if name else f"add _type_: {kinds[0]}.<name> under {path}"
-        )
+        fix = f"{_beginning(path)} {{_type_: {name}}}" if name else f"add _type_: {kinds[0]}.<name> under {path}"
         if isinstance(node, MappingNode):
             message, written = f"'{path}' needs '_type_': the component to build", nearest("_type_", node.items)
             place, meant = (join_path(path, written), "_type_") if written else (path, None)
@@ -102,10 +102,24 @@ class SpecWalk:
         for key in node.items:
             if RESERVED_FORM.fullmatch(key) and (key not in RESERVED or not is_spec(node)):
                 message = f"'{key}' is reserved" if key not in RESERVED else f"'{key}' needs '_type_' beside it"
-                allowed = ", ".join(RESERVED)
-                fix = "put it under _kwargs_ if it is an argument, or set settings.strict: false"
-                place = join_path(path, key)
-                yield document.problem("reserved-key", message, place, at_key=True, allowed=allowed, fix=fix)
+                words = {word.strip("_"): word for word in (*RESERVED, *CONSUMED)}
+                meant = words.get(nearest(key.strip("_"), words) or "") if key not in RESERVED else None
+                fix = None if meant else "put it under _kwargs_ if it is an argument, or set settings.strict: false"
+                yield document.problem(
+                    "reserved-key",
+                    message,
+                    join_path(path, key),
+                    at_key=True,
+                    suggestion=meant,
+                    allowed=", ".join(RESERVED),
+                    fix=fix,
+                )
+
+
+def _beginning(path: str) -> str:
+    """Return how the line of the value at `path` begins: with its key, or as an item of a list."""
+    key = split_path(path)[-1]
+    return f"{key}:" if isinstance(key, str) else "-"
 
 
 def _form_problems(document: Document, node: MappingNode, path: str) -> Iterator[Problem]:

@@ -114,9 +114,34 @@ def test_a_sibling_may_be_referred_to(resolve):
     assert resolve("a: {b: '${a.c}', c: 1}").plain("a") == {"b": 1, "c": 1}
 
 
-def test_the_caret_stands_under_the_expression(problems):
-    (found,) = problems('x: "see ${nowhere}!"')
-    assert (found.location.column, found.width) == (9, len("${nowhere}"))
+@pytest.mark.parametrize(
+    ("value", "part"),
+    [
+        ('"see ${nowhere}!"', "nowhere"),
+        ("${y.two.tree}", "y.two.tree"),
+        ("${ y.tow.three }", "y.tow"),
+        ("${y.list[3].a}", "y.list[3"),
+        ("'${y.one.x}'", "y.one.x"),
+        ("a ${env:NOPE} b", "NOPE"),
+        ("${env:itn:NOPE,1}", "itn"),
+        ("${env:int:NOPE,x}", "${env:int:NOPE,x}"),
+        ("a ${} b", "${}"),
+        ("see ${y.two", "${"),
+    ],
+)
+def test_the_carets_stand_under_the_part_that_is_wrong(problems, resolve, value, part):
+    (found,) = problems(f"x: {value}\ny: {{one: 1, two: {{three: 1}}, list: [1]}}")
+    line, column = found.source_line, found.location.column - 1
+    assert line[column : column + found.width].startswith(part)
+    assert found.width <= len(part) + 1
+    if found.suggestion:  # it can take the place of what it corrects
+        mended = f"{line[:column]}{found.suggestion}{line[column + found.width :]}"
+        assert resolve(f"{mended}\ny: {{one: 1, two: {{three: 1}}, list: [1]}}").plain("x") == 1
+
+
+def test_an_expression_that_is_never_closed_is_to_be_closed(problems):
+    (found,) = problems("x: see ${y.two\ny: {two: 1}")
+    assert found.fix == "close it with }, or write $${ for a literal ${"
 
 
 def test_all_wrong_expressions_are_reported_at_once(problems):

