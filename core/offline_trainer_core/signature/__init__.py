@@ -1,17 +1,16 @@
 """What a component takes, read from its source without importing anything, or from the live object."""
 
 from offline_trainer_core.signature.annotations import read_type, type_in_words
-from offline_trainer_core.signature.fitting import Misfit, check_type, choices, find_misfit, named_components
+from offline_trainer_core.signature.fitting import Misfit, choices, find_misfit, named_components
 from offline_trainer_core.signature.forms import Choice, Form, Named, Object, kind_of
 from offline_trainer_core.signature.live import signature_of, validate_kwargs
-from offline_trainer_core.signature.parameters import Fit, Parameter, Signature, missing_and_unknown
+from offline_trainer_core.signature.parameters import Parameter, Signature, missing_and_unknown
 from offline_trainer_core.signature.source import Module, find_spec, read_module
 from offline_trainer_core.signature.static import read_signature
 from offline_trainer_core.signature.unpacked import unpacked
 
 __all__ = [
     "Choice",
-    "Fit",
     "Form",
     "Misfit",
     "Module",
@@ -19,7 +18,6 @@ __all__ = [
     "Object",
     "Parameter",
     "Signature",
-    "check_type",
     "choices",
     "find_misfit",
     "find_spec",

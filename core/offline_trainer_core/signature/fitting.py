@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from offline_trainer_core.signature.annotations import read_type
 from offline_trainer_core.signature.forms import INFERRED, TRUTH_WORDS, Choice, Form, Named, number_in
 
-__all__ = ["Misfit", "check_type", "choices", "find_misfit", "named_components"]
+__all__ = ["Misfit", "choices", "find_misfit", "named_components"]
 
 
 class Misfit(NamedTuple):
@@ -23,22 +23,6 @@ class Misfit(NamedTuple):
     def expected(self) -> str:
         """The form as people read it."""
         return str(self.form)
-
-
-def check_type(
-    annotation: str,
-    default: str,
-    value: Any,
-    *,
-    module: str = "",
-    folders: Iterable[str] = (),
-    null_is_lazy: bool = False,
-) -> str | None:
-    """Return what was expected if `value` does not fit, else None; as `find_misfit`, of the value as a whole."""
-    misfit = find_misfit(annotation, default, value, module=module, folders=folders, null_is_lazy=null_is_lazy)
-    if misfit is None or not misfit.keys:
-        return misfit.expected if misfit is not None else None
-    return str(read_type(annotation, module=module, folders=folders))
 
 
 def find_misfit(
