@@ -16,6 +16,8 @@ from typing import NamedTuple
 
 __all__ = ["Advertiser", "BrokenDistribution", "advertisers", "installed_version", "normalized"]
 
+_RUNS = re.compile(r"[-_.]+")
+
 
 class Advertiser(NamedTuple):
     """A distribution with entry points of ours."""
@@ -44,15 +46,13 @@ class _Found(NamedTuple):
     """The part of the path that its modules are imported from."""
     read: Callable[[str], str | None]
     """Returns the text of a file, None where there is none; raises `OSError` or `ValueError`."""
-
-    @property
-    def key(self) -> str:
-        return normalized(self.folder.rpartition(".")[0].partition("-")[0])
+    key: str
+    """The name of the distribution as the folder gives it, normalized."""
 
 
 def normalized(name: str) -> str:
     """Return a distribution's name as the index compares it: `Ot_MyTeam.Plugins` is `ot-myteam-plugins`."""
-    return re.sub(r"[-_.]+", "-", name).lower()
+    return _RUNS.sub("-", name).lower()
 
 
 def advertisers(groups: str = "offline_trainer.") -> tuple[list[Advertiser], list[BrokenDistribution]]:
@@ -153,20 +153,20 @@ def _all_are_folders() -> bool:
 
 def _in_folders(places: Iterable[str]) -> Iterator[_Found]:
     for place in dict.fromkeys(places):
-        for folder in _listed(place or "."):
-            yield _Found(folder, place, partial(_read_in, os.path.join(place, folder)))
-
-
-def _listed(place: str) -> tuple[str, ...]:
-    try:
-        return _list(place, os.stat(place).st_mtime_ns)
-    except OSError:
-        return ()
+        try:
+            yield from _in_folder(place, os.stat(place or ".").st_mtime_ns)
+        except OSError:
+            continue
 
 
 @lru_cache(maxsize=64)
-def _list(place: str, _changed: int) -> tuple[str, ...]:
-    return tuple(name for name in os.listdir(place) if name.endswith((".dist-info", ".egg-info")))
+def _in_folder(place: str, _changed: int) -> tuple[_Found, ...]:
+    names = [name for name in os.listdir(place or ".") if name.endswith((".dist-info", ".egg-info"))]
+    return tuple(_Found(name, place, partial(_read_in, os.path.join(place, name)), _key(name)) for name in names)
+
+
+def _key(folder: str) -> str:
+    return normalized(folder.rpartition(".")[0].partition("-")[0])
 
 
 def _read_in(folder: str, file: str) -> str | None:
@@ -183,4 +183,4 @@ def _anywhere() -> Iterator[_Found]:
     for distribution in Distribution.discover():
         folder = getattr(distribution, "_path", None)
         name = str(distribution) if folder is None else folder.name
-        yield _Found(name, str(distribution.locate_file("")), distribution.read_text)
+        yield _Found(name, str(distribution.locate_file("")), distribution.read_text, _key(name))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -10,7 +9,7 @@ from offline_trainer_core.config import join_path
 from offline_trainer_core.plan.document import Mention
 from offline_trainer_core.plan.fields import descend
 from offline_trainer_core.plan.resolution import Resolver
-from offline_trainer_core.signature import Choice, Parameter, Signature, named_components, read_type
+from offline_trainer_core.signature import Choice, Parameter, Signature, default_value, named_components, read_type
 
 __all__ = ["named_by"]
 
@@ -53,11 +52,4 @@ def _given(mention: Mention, signature: Signature) -> Iterator[tuple[Parameter, 
             index = by_position[parameter.name]
             yield parameter, args[index], join_path(join_path(mention.path, "_args_"), index)
         elif parameter.default:
-            yield parameter, _plain(parameter.default), ""
-
-
-def _plain(default: str) -> Any:
-    try:
-        return ast.literal_eval(default)
-    except (SyntaxError, ValueError):
-        return None
+            yield parameter, default_value(parameter.default), ""

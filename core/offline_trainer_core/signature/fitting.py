@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from offline_trainer_core.signature.annotations import read_type
 from offline_trainer_core.signature.forms import INFERRED, TRUTH_WORDS, Choice, Form, Named, number_in
+from offline_trainer_core.signature.parameters import default_value
 
 __all__ = ["Misfit", "choices", "find_misfit", "named_components"]
 
@@ -91,20 +91,14 @@ def _inferred(value: Any) -> Any:
 
 
 def _is_default(default: str, value: Any) -> bool:
-    try:
-        plain = ast.literal_eval(default) if default else ...
-    except (SyntaxError, ValueError):
-        return False
+    plain = default_value(default)
     return type(plain) is type(value) and bool(plain == value)
 
 
 def _misfit_of_default(default: str, value: Any) -> Misfit | None:
     """Return the misfit of an unannotated parameter where the slip is certain: a number or truth value in quotes."""
-    if not isinstance(value, str) or default in ("", "None"):
-        return None
-    try:
-        plain = ast.literal_eval(default)
-    except (SyntaxError, ValueError):
+    plain = default_value(default)
+    if not isinstance(value, str) or plain is ... or plain is None:
         return None
     if isinstance(plain, bool):
         return Misfit((), Form("bool"), TRUTH_WORDS[value.lower()]) if value.lower() in TRUTH_WORDS else None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
-__all__ = ["Fit", "Kind", "Parameter", "Signature", "missing_and_unknown"]
+__all__ = ["Fit", "Kind", "Parameter", "Signature", "default_value", "missing_and_unknown"]
 
 Kind = Literal["positional_only", "positional", "keyword", "var_positional", "var_keyword"]
 
@@ -68,6 +70,18 @@ class Signature(NamedTuple):
         """Return the signature with its first positional parameter already given."""
         first = self.positional[:1]
         return self._replace(parameters=tuple(p for p in self.parameters if p not in first))
+
+
+@lru_cache(maxsize=4096)
+def default_value(default: str) -> Any:
+    """Return the plain value that the source text of a default spells, or `...` where it spells none.
+
+    What is returned is shared: not to be changed.
+    """
+    try:
+        return ast.literal_eval(default) if default else ...
+    except (SyntaxError, ValueError):
+        return ...
 
 
 class Fit(NamedTuple):

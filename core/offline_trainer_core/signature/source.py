@@ -85,20 +85,31 @@ class Bindings:
         self._known = bindings_of(self._module.body or (), self._module)
 
 
+_SPECS: dict[tuple[str, tuple[str, ...], tuple[str, ...]], ModuleSpec] = {}
+_READ: dict[tuple[str, str, int, tuple[str, ...]], Module | None] = {}
+
+
 def find_spec(name: str, folders: Sequence[str] = ()) -> ModuleSpec | None:
     """Return where the module `name` is, looking in `folders` before the path; None where it is not found.
 
     Unlike `importlib.util.find_spec`, this imports no parent package.
     """
-    head, *rest = name.split(".")
-    spec = PathFinder.find_spec(head, list(folders)) if folders else None
-    spec = spec or _ask_finders(head, head, None)
-    parent = head
-    for tail in rest:
-        if spec is None or spec.submodule_search_locations is None:
-            return None
-        parent = f"{parent}.{tail}"
-        spec = _ask_finders(parent, tail, list(spec.submodule_search_locations))
+    return _find_spec(name, tuple(folders), tuple(sys.path))
+
+
+def _find_spec(name: str, folders: tuple[str, ...], path: tuple[str, ...]) -> ModuleSpec | None:
+    if (name, folders, path) in _SPECS:
+        return _SPECS[name, folders, path]
+    parent, _, tail = name.rpartition(".")
+    package = _find_spec(parent, folders, path) if parent else None
+    spec = None
+    if not parent:
+        spec = PathFinder.find_spec(name, list(folders)) if folders else None
+        spec = spec or _ask_finders(name, name, None)
+    elif package is not None and package.submodule_search_locations is not None:
+        spec = _ask_finders(name, tail, list(package.submodule_search_locations))
+    if spec is not None:
+        _SPECS[name, folders, path] = spec
     return spec
 
 
@@ -114,25 +125,19 @@ def _ask_finders(name: str, tail: str, path: list[str] | None) -> ModuleSpec | N
     return None
 
 
-_SPECS: dict[tuple[str, tuple[str, ...], tuple[str, ...]], ModuleSpec] = {}
-_READ: dict[tuple[str, str, int, tuple[str, ...]], Module | None] = {}
-
-
 def read_module(name: str, folders: tuple[str, ...] = ()) -> Module | None:
     """Return the module `name`, or None where it has no source that can be found and read.
 
     A file is read once for as long as it does not change.
     """
-    sought = (name, folders, tuple(sys.path))
-    spec = _SPECS.get(sought) or find_spec(name, folders)
+    spec = find_spec(name, folders)
     if spec is None or spec.origin is None:
         return None
-    _SPECS[sought] = spec
     try:
         changed = os.stat(spec.origin).st_mtime_ns
-    except OSError:
-        changed = 0  # inside an archive
-        del _SPECS[sought]
+    except OSError:  # inside an archive, or gone
+        _SPECS.pop((name, folders, tuple(sys.path)), None)
+        changed = 0
     known = (name, spec.origin, changed, folders)
     if known not in _READ:
         _READ[known] = _read(name, spec, folders)

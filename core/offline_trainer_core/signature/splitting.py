@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 __all__ = ["Definition", "Split", "parse_definition", "split_source"]
 
 _BEGIN = re.compile(r"^(?:(@)|(?:async[ \t]+)?(?:class|def)[ \t]+(\w+)|[^\s#)\]}])", re.MULTILINE)
-
-_CUT = "# a definition stood here"
-"""A comment, unless it was cut out of a string."""
 
 
 class Definition(NamedTuple):
@@ -45,21 +43,29 @@ def split_source(source: str) -> Split | None:
             if name in definitions:
                 return None
             definitions[name] = Definition(begin, end)
-            rest += [source[copied:begin], _CUT, "\n" * source.count("\n", begin, end)]
+            rest += [source[copied:begin], "\n" * source.count("\n", begin, end)]
             begin, name, copied = None, "", end
         if match is not None and (match[1] or match[2]):
             begin = match.start() if begin is None else begin
             name = match[2] or ""
+    if _cuts_a_string(rest[::2]):
+        return None
     rest.append(source[copied:])
     try:
-        parsed = ast.parse("".join(rest))
+        return Split(ast.parse("".join(rest)), definitions)
     except (SyntaxError, ValueError, RecursionError):
         return None
-    return None if any(map(_is_cut, ast.walk(parsed))) else Split(parsed, definitions)
 
 
-def _is_cut(node: ast.AST) -> bool:
-    return isinstance(node, ast.Constant) and isinstance(node.value, str) and _CUT in node.value
+def _cuts_a_string(pieces: Iterable[str]) -> bool:
+    """Whether one of the pieces may end inside a string, where what is taken for a definition is text."""
+    double = single = 0
+    for piece in pieces:
+        double += piece.count('"""')
+        single += piece.count("'''")
+        if double % 2 or single % 2:
+            return True
+    return False
 
 
 def parse_definition(source: str, definition: Definition) -> ast.stmt | None:
