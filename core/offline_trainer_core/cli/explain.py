@@ -112,9 +112,9 @@ def _otherwise(explanation: Explanation) -> str:
 def _facts(explanation: Explanation) -> Iterator[tuple[str, str]]:
     if explanation.role:
         yield "what", explanation.role
-    if explanation.annotation:
-        yield "type", explanation.annotation
-    if any(text not in explanation.annotation for text in explanation.allowed):
+    if explanation.takes:
+        yield "type", explanation.takes
+    if any(text not in explanation.takes for text in explanation.allowed):
         yield "allowed", ", ".join(explanation.allowed)
     if explanation.default is not None:
         yield "default", explanation.default

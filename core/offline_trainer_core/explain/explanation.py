@@ -70,7 +70,8 @@ class Explanation:
     role: str
     """What stands there, such as `argument 'lr' of optim_cls.AdamW`; empty where nothing installed tells."""
     description: str
-    annotation: str
+    takes: str
+    """The type, as people read it."""
     allowed: tuple[str, ...]
     default: str | None
     required: bool
@@ -107,7 +108,7 @@ def explain(config: Config, registry: Registry, path: str) -> Explanation:
         value=None if node is None else masked_node(node, secret),
         role=meaning.role,
         description=meaning.description,
-        annotation=meaning.annotation,
+        takes=meaning.takes,
         allowed=meaning.allowed,
         default=meaning.default,
         required=meaning.required,

@@ -11,7 +11,7 @@ from offline_trainer_core.config import join_path, split_path, to_inline_yaml
 from offline_trainer_core.plan.document import RESERVED, Mention
 from offline_trainer_core.plan.names import Names
 from offline_trainer_core.plan.sections import MODEL_OPTIONS, RUN, SECTIONS, SETTINGS, Field, Section, is_free
-from offline_trainer_core.signature import Parameter, Signature, choices
+from offline_trainer_core.signature import Parameter, Signature, choices, read_type, type_in_words
 from offline_trainer_core.signature.docstrings import documented
 
 __all__ = ["FIELDS", "Meaning", "as_yaml", "known_paths", "meaning_of"]
@@ -28,7 +28,8 @@ class Meaning:
     role: str
     """Such as `argument 'lr' of optim_cls.AdamW`."""
     description: str = ""
-    annotation: str = ""
+    takes: str = ""
+    """The type, as people read it."""
     allowed: tuple[str, ...] = ()
     """The strings among the allowed values."""
     default: str | None = None
@@ -149,22 +150,11 @@ def _of_argument(entry: Entry, signature: Signature | None, name: str, rest: _Ke
 def _with_type(meaning: Meaning, parameter: Parameter) -> Meaning:
     return replace(
         meaning,
-        annotation=_bare(parameter.annotation),
+        takes=type_in_words(parameter),
         allowed=tuple(choices(parameter.annotation, module=parameter.module)),
         default=as_yaml(parameter.default) if parameter.has_default else None,
         required=not parameter.has_default,
     )
-
-
-def _bare(annotation: str) -> str:
-    """Return an annotation without what `Annotated` adds for checks."""
-    try:
-        node = ast.parse(annotation, mode="eval").body
-    except SyntaxError:
-        return annotation
-    if isinstance(node, ast.Subscript) and ast.unparse(node.value).rpartition(".")[2] == "Annotated":
-        return ast.unparse(node.slice.elts[0] if isinstance(node.slice, ast.Tuple) else node.slice)
-    return annotation
 
 
 def as_yaml(source: str) -> str:
@@ -204,7 +194,7 @@ def _of_language(keys: _Keys) -> Meaning | None:
 def _of_section(name: str, section: Section) -> Meaning:
     implied = section.implied or (to_inline_yaml(section.default) if section.default is not None else None)
     return Meaning(
-        f"section '{name}'", section.description, section.annotation, default=implied, required=section.required
+        f"section '{name}'", section.description, str(read_type(section.annotation)), default=implied, required=section.required
     )
 
 
@@ -212,4 +202,5 @@ def _of_field(role: str, field: Field, rest: _Keys) -> Meaning:
     if rest:
         return Meaning(f"part of a {role}", field.description, can_be_absent=False)
     default = None if field.required else to_inline_yaml(field.default)
-    return Meaning(role, field.description, field.annotation, choices(field.annotation), default, field.required)
+    takes, allowed = str(read_type(field.annotation)), choices(field.annotation)
+    return Meaning(role, field.description, takes, allowed, default, field.required)

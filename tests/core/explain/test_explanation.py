@@ -14,7 +14,7 @@ from offline_trainer_core.catalogue import Entry, Registry
 from offline_trainer_core.config import resolve_config
 from offline_trainer_core.errors import UsageError
 from offline_trainer_core.explain import Explanation, Step, explain
-from offline_trainer_core.signature import read_signature
+from offline_trainer_core.signature import read_signature, type_in_words
 
 PARTS = '''
 raise ImportError("imported")
@@ -107,7 +107,7 @@ def test_an_argument_is_explained_by_its_docstring_signature_and_origin(explaine
     assert parameter is not None
     assert found.value == 5
     assert found.description == "Passes over the data."
-    assert (found.annotation, found.default) == (parameter.annotation, parameter.default)
+    assert (found.takes, found.default) == (type_in_words(parameter), parameter.default)
     assert found.component is not None
     assert (found.component.key, found.component.distribution) == ("trainer.default", "ot-parts")
     assert (found.component.file, found.component.line) == (signature.file, signature.line)
