@@ -3,7 +3,7 @@
 from offline_trainer_core.config.chain import inclusions
 from offline_trainer_core.config.digest import config_digest
 from offline_trainer_core.config.dump import to_inline_yaml, to_yaml
-from offline_trainer_core.config.findings import in_text_order
+from offline_trainer_core.config.findings import MOST, Found, as_shown, in_text_order
 from offline_trainer_core.config.paths import join_path, parent_path, split_path
 from offline_trainer_core.config.read import refusal
 from offline_trainer_core.config.resolve import Resolution, resolve_config, try_resolve
@@ -24,13 +24,16 @@ from offline_trainer_core.config.tree import (
 from offline_trainer_core.config.written import parse_written, read_written
 
 __all__ = [
+    "MOST",
     "Assignment",
     "Config",
+    "Found",
     "MappingNode",
     "Node",
     "Resolution",
     "ScalarNode",
     "SequenceNode",
+    "as_shown",
     "config_digest",
     "has_unknown",
     "in_text_order",

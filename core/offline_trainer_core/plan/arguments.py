@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Literal, NamedTuple
 
+from offline_trainer_core.config import MOST, Found
 from offline_trainer_core.errors import Problem
 from offline_trainer_core.plan.calls import Call, calls_of
 from offline_trainer_core.plan.names import Names
@@ -24,24 +25,26 @@ HANDED_ON = ("optim_cls", "sched_cls")
 class ArgumentCheck(NamedTuple):
     """What layer 3 found, and the components whose signature no source tells."""
 
-    problems: tuple[Problem, ...]
+    problems: Found
     checked: int
     unread: tuple[str, ...]
 
 
 def check_arguments(names: Names) -> ArgumentCheck:
     """Check the arguments of every component of the plan that has some."""
-    problems: list[Problem] = []
+    problems = Found()
     unread: list[str] = []
     calls = calls_of(names)
     for call in calls:
+        if problems.is_full:
+            break
         signature = names.signature(call.entry)
         if signature is None:
             unread.append(call.entry.key)
         else:
             found = list(check_call(call, signature, names.folders))
             problems += renamed_arguments(found, call.mention, call.entry, names.renames)
-    return ArgumentCheck(tuple(problems), len(calls) - len(unread), tuple(dict.fromkeys(unread)))
+    return ArgumentCheck(problems, len(calls) - len(unread), tuple(dict.fromkeys(unread)))
 
 
 def check_call(call: Call, signature: Signature, folders: tuple[str, ...]) -> Iterator[Problem]:
@@ -61,7 +64,7 @@ def inner_signature(call: Call, signature: Signature) -> Signature:
 def _misfits(call: Call, signature: Signature) -> Iterator[Problem]:
     """Yield the arguments that are unknown, given twice, missing or too many."""
     fit = missing_and_unknown(signature, call.args, call.kwargs)
-    unknown = [_unknown(call, signature, key) for key in fit.unknown]
+    unknown = [_unknown(call, signature, key) for key in fit.unknown[: MOST + 1]]
     yield from unknown
     for key in fit.twice:
         message = f"'{key}' of {call.entry.key} is given by position and by name"

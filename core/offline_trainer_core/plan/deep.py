@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from offline_trainer_core.catalogue import Registry
-from offline_trainer_core.config import Config
-from offline_trainer_core.errors import ComponentError, Problem
+from offline_trainer_core.config import Config, Found
+from offline_trainer_core.errors import ComponentError
 from offline_trainer_core.plan.arguments import ArgumentCheck, check_call
 from offline_trainer_core.plan.calls import Call, calls_of
 from offline_trainer_core.plan.names import Names, resolve_names
@@ -19,7 +19,7 @@ def check_arguments_live(config: Config, registry: Registry) -> ArgumentCheck:
     What cannot be imported is passed over: importing all that the plan names reports it.
     """
     names = resolve_names(config, registry)
-    problems: list[Problem] = []
+    problems = Found()
     unread: list[str] = []
     calls = [call for call in calls_of(names) if call.entry.live is not None or names.signature(call.entry) is None]
     for call in calls:
@@ -28,7 +28,7 @@ def check_arguments_live(config: Config, registry: Registry) -> ArgumentCheck:
             unread.append(call.entry.key)
         else:
             problems += check_call(call, signature, names.folders)
-    return ArgumentCheck(tuple(problems), len(calls) - len(unread), tuple(dict.fromkeys(unread)))
+    return ArgumentCheck(problems, len(calls) - len(unread), tuple(dict.fromkeys(unread)))
 
 
 def _live(call: Call, names: Names) -> Signature | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from offline_trainer_core.catalogue import Entry, Registry
-from offline_trainer_core.config import Config, SequenceNode, join_path
+from offline_trainer_core.config import Config, Found, SequenceNode, join_path
 from offline_trainer_core.errors import Problem
 from offline_trainer_core.plan.document import Document, text_of
 from offline_trainer_core.plan.local import LocalModule, read_local_module
@@ -22,11 +22,13 @@ def allows(config: Config, module: str) -> bool:
     return any(module == name or module.startswith(f"{name}.") for name in names)
 
 
-def find_local_modules(config: Config, problems: list[Problem]) -> tuple[LocalModule, ...]:
+def find_local_modules(config: Config, problems: Found) -> tuple[LocalModule, ...]:
     """Return the modules under `imports`; add what is wrong with them to `problems`."""
     document = Document(config)
     found: list[LocalModule] = []
     for path, name, is_first in _listed(document, "imports"):
+        if problems.is_full:
+            break
         problem = None if is_first else _twice(document, path, name)
         problem = problem or _refused(document, path, name)
         module = None if problem else read_local_module(name, _folders(config, path))
@@ -41,11 +43,13 @@ def find_local_modules(config: Config, problems: list[Problem]) -> tuple[LocalMo
     return tuple(found)
 
 
-def find_plugins(config: Config, registry: Registry, problems: list[Problem]) -> dict[str, Entry]:
+def find_plugins(config: Config, registry: Registry, problems: Found) -> dict[str, Entry]:
     """Return the hook plugins that take part, by their path; add what is wrong with them to `problems`."""
     document = Document(config)
     found = {}
     for path, name, is_first in _listed(document, "plugins"):
+        if problems.is_full:
+            break
         entries = registry.plugin_candidates(name)
         if not is_first:
             problems.append(_twice(document, path, name))

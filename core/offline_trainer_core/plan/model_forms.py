@@ -44,7 +44,8 @@ class ModelForms:
             if key != "components":
                 self._walk.problems.append(unknown_key(document, path, key, ["components"]))
         for name, component in components.items.items():
-            self._component(document, component, join_path(join_path(path, "components"), name))
+            if not self._walk.problems.is_full:
+                self._component(document, component, join_path(join_path(path, "components"), name))
 
     def _component(self, document: Document, node: Node, path: str) -> None:
         if isinstance(node, MappingNode):
@@ -66,11 +67,11 @@ class ModelForms:
             problem = document.problem("wrong-type", f"'{path}' takes a model", path, allowed=allowed, fix=fix)
             self._walk.problems.append(problem)
             return
-        self._walk.problems += [
+        self._walk.problems += (
             unknown_key(document, path, key, [*forms, *([also] if also else []), *ignored])
             for key in node.items
             if key not in forms and key not in ignored
-        ]
+        )
         given = [key for key in node.items if key in forms]
         if len(given) != 1:
             self._wrong_count(document, node, path, given, allowed)

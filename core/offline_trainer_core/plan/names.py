@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from offline_trainer_core.catalogue import Entry, Registry
-from offline_trainer_core.config import Config, has_unknown, to_plain
+from offline_trainer_core.config import Config, Found, MappingNode, has_unknown, to_plain
 from offline_trainer_core.errors import ComponentError, Problem
 from offline_trainer_core.plan.document import Mention, below, is_open
 from offline_trainer_core.plan.imports import find_local_modules, find_plugins
@@ -30,7 +30,7 @@ class Names:
     resolved: list[tuple[Mention, Entry]] = field(default_factory=list)
     readings: list[tuple[Mention, Reading]] = field(default_factory=list)
     """What the readers of components say of them."""
-    problems: list[Problem] = field(default_factory=list)
+    problems: Found = field(default_factory=Found)
     folders: tuple[str, ...] = ()
     """Where local modules are."""
     renames: tuple[Entry, ...] = ()
@@ -46,7 +46,7 @@ class Names:
 
 def resolve_names(config: Config, registry: Registry) -> Names:
     """Return the plan of `config` as far as its names can be resolved, and all problems on the way."""
-    problems: list[Problem] = []
+    problems = Found()
     local = find_local_modules(config, problems)
     known = registry.with_local(entry for module in local for entry in module.entries)
     found = survey(config, known)
@@ -63,6 +63,8 @@ def resolve_names(config: Config, registry: Registry) -> Names:
 
 def _resolve(mention: Mention, resolver: Resolver, names: Names) -> None:
     """Resolve `mention`, and what it mentions in turn: the class of a factory, the operations of a graph."""
+    if names.problems.is_full:
+        return
     if mention.implied and mention.key == "strategy.ddp" and not resolver.registry.candidates(mention.key):
         return  # a run on one process does without
     entry = resolver.resolve(mention, names.problems)
@@ -96,7 +98,7 @@ def _read(mention: Mention, entry: Entry, registry: Registry, names: Names) -> I
         names.problems.append(mention.problem("reader-failed", message))
         return
     names.readings.append((mention, reading))
-    names.problems += [_located(mention, finding) for finding in reading.problems]
+    names.problems += (_located(mention, finding) for finding in reading.problems)
     for place, key in reading.references:
         path = below(mention.path, place)
         yield Mention(mention.document, path, key, caret=path)
@@ -119,5 +121,7 @@ def _readable(mention: Mention, entry: Entry) -> Mapping[str, Any] | None:
 
 
 def _located(mention: Mention, finding: Finding) -> Problem:
-    place, at_key = below(mention.path, finding.where), finding.code.startswith("unknown-key")
+    place = below(mention.path, finding.where)
+    # Of a mapping, the key says which; a key that is wrong is wrong itself.
+    at_key = finding.code.startswith("unknown-key") or isinstance(mention.document.config.find(place), MappingNode)
     return mention.document.problem(finding.code, finding.message, place, at_key=at_key, suggestion=finding.suggestion)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
 from offline_trainer_core.catalogue import Registry
-from offline_trainer_core.config import Config, in_text_order
+from offline_trainer_core.config import Config, Found, as_shown, in_text_order
 from offline_trainer_core.errors import ConfigError, Problem
 from offline_trainer_core.plan.arguments import ArgumentCheck, check_arguments
 from offline_trainer_core.plan.consequences import without_consequences
@@ -17,6 +17,9 @@ from offline_trainer_core.plan.names import Names, resolve_names
 from offline_trainer_core.plan.plan import Plan
 
 __all__ = ["CheckReport", "Layer", "check_config_tree", "make_plan", "report_unresolved"]
+
+
+_NO_ROOM = "there are too many problems before it"
 
 
 class Layer(NamedTuple):
@@ -46,41 +49,45 @@ def make_plan(config: Config, registry: Registry) -> Plan:
     names = resolve_names(config, registry)
     errors = [problem for problem in names.problems if problem.severity == "error"]
     if errors:
-        raise ConfigError(in_text_order(errors, list(config.sources)))
+        raise ConfigError(as_shown(in_text_order(errors, list(config.sources)), is_full=names.problems.is_full))
     return names.plan
 
 
 def check_config_tree(config: Config, registry: Registry, found: Sequence[Problem] = ()) -> CheckReport:
     """Check `config` as far as that goes without importing what it names: names, signatures, and what goes together.
 
-    `found` are the problems of resolution. What only follows from another problem is not reported.
+    `found` are the problems of resolution. What only follows from another problem is not reported, and no layer begins
+    after one that found more errors than a report shows.
     """
     names = resolve_names(config, registry)
-    arguments = check_arguments(names)
-    crossed = tuple(cross_check(Document(config), names))
+    arguments = None if names.problems.is_full else check_arguments(names)
+    crossed = None if arguments is None or arguments.problems.is_full else Found(cross_check(Document(config), names))
     resolved = [*with_known_keys(found, config, names), *config.warnings, *_version_warning(config)]
-    problems = [*resolved, *names.problems, *arguments.problems, *crossed]
+    problems = [*resolved, *names.problems, *(arguments.problems if arguments else ()), *(crossed or ())]
     causes = without_consequences(problems, config, names.plan.model_files)
     kept = in_text_order(causes, list(config.sources))
     taken_part = f"{_count(len(config.files), 'file')}, {_count(len(config.overrides), 'override')}"
     layers = (
         _layer("composition", resolved, kept, taken_part),
         _layer("names", names.problems, kept, _provenance(names)),
-        _layer("signatures", arguments.problems, kept, _readability(arguments)),
+        _layer("signatures", arguments and arguments.problems, kept, _readability(arguments) if arguments else ""),
         _layer("cross-checks", crossed, kept, _count(len(CROSS_CHECKS), "check")),
     )
-    return CheckReport(names.plan, kept, layers)
+    return CheckReport(names.plan, as_shown(kept, is_full=crossed is None or crossed.is_full), layers)
 
 
 def report_unresolved(found: Sequence[Problem]) -> CheckReport:
-    """Return the report of a configuration that a file is missing in: nobody can tell what the file would have said."""
+    """Return the report of a configuration of which a part is not known: a file is missing, or nearly all is wrong."""
     layers = [Layer("composition", "failed", _count(len(found), "error"))]
-    why = "a part of the configuration could not be read"
+    is_full = any(problem.code == "too-many-problems" for problem in found)
+    why = _NO_ROOM if is_full else "a part of the configuration could not be read"
     layers += [Layer(name, "skipped", why) for name in ("names", "signatures", "cross-checks")]
     return CheckReport(Plan({}), tuple(found), tuple(layers))
 
 
-def _layer(name: str, problems: Iterable[Problem], kept: Iterable[Problem], detail: str) -> Layer:
+def _layer(name: str, problems: Iterable[Problem] | None, kept: Iterable[Problem], detail: str) -> Layer:
+    if problems is None:
+        return Layer(name, "skipped", _NO_ROOM)
     said = set(kept)
     errors = {problem for problem in problems if problem.severity == "error" and problem in said}
     return Layer(name, "failed", _count(len(errors), "error")) if errors else Layer(name, "passed", detail)

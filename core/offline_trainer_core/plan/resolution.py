@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from offline_trainer_core.catalogue import Entry, LeftOut, Registry
-from offline_trainer_core.config import Config
+from offline_trainer_core.config import Config, Found
 from offline_trainer_core.errors import Problem
 from offline_trainer_core.installed import normalized
 from offline_trainer_core.plan.document import Mention
@@ -29,7 +29,7 @@ class Resolver(NamedTuple):
     config: Config
     local_modules: tuple[LocalModule, ...] = ()
 
-    def resolve(self, mention: Mention, problems: list[Problem]) -> Entry | None:
+    def resolve(self, mention: Mention, problems: Found) -> Entry | None:
         """Return the entry that `mention` names, or None; add what is wrong to `problems`."""
         if mention.key.startswith(TARGET):
             return self._target(mention, problems)
@@ -67,7 +67,7 @@ class Resolver(NamedTuple):
         here = [LeftOut(entry, (_SETTING,)) for entry in found if not self._is_allowed(entry)]
         return [*here, *self.registry.forbidden(key)]
 
-    def _target(self, mention: Mention, problems: list[Problem]) -> Entry | None:
+    def _target(self, mention: Mention, problems: Found) -> Entry | None:
         reference = mention.key.removeprefix(TARGET)
         if ":" not in reference:
             reference = ":".join(reference.rpartition(".")[::2])

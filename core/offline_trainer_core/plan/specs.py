@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from offline_trainer_core.config import MappingNode, Node, ScalarNode, SequenceNode, join_path, split_path
+from offline_trainer_core.config import Found, MappingNode, Node, ScalarNode, SequenceNode, join_path, split_path
 from offline_trainer_core.errors import Problem
 from offline_trainer_core.plan.document import RESERVED, Document, Mention, is_spec, text_of
 from offline_trainer_core.spelling import nearest
@@ -28,7 +28,7 @@ class SpecWalk:
 
     strict: bool = True
     mentions: list[Mention] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    problems: Found = field(default_factory=Found)
 
     def slot(
         self, document: Document, node: Node, path: str, kinds: tuple[str, ...], ignored: tuple[str, ...] = ()
@@ -36,6 +36,8 @@ class SpecWalk:
         """Take the spec that must stand at `path`, and those inside it. Its `ignored` keys are no arguments."""
         if is_spec(node):
             self._walk(document, node, path, kinds, ignored)
+            return
+        if self.problems.is_full:
             return
         name = text_of(node)
         fix = f"{_beginning(path)} {{_type_: {name}}}" if name else f"add _type_: {kinds[0]}.<name> under {path}"

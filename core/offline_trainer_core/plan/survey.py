@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from offline_trainer_core.catalogue import Registry
-from offline_trainer_core.config import Config, MappingNode, Node, ScalarNode, SequenceNode, join_path
+from offline_trainer_core.config import Config, Found, MappingNode, Node, ScalarNode, SequenceNode, join_path
 from offline_trainer_core.errors import Problem
 from offline_trainer_core.plan.document import Document, Mention, is_spec
 from offline_trainer_core.plan.fields import check_fields, check_value, unknown_key
@@ -21,7 +21,7 @@ class Survey(NamedTuple):
     """What one walk found."""
 
     mentions: list[Mention]
-    problems: list[Problem]
+    problems: Found
     model_files: dict[str, Config]
     """The resolved model files, by the path of the node that names them."""
 

@@ -44,7 +44,7 @@ def try_check(source: Source, overrides: Sequence[str]) -> tuple[CheckReport, Co
         config, problems = try_resolve(todays(source), overrides)
     except ConfigError as error:
         return report_unresolved(error.problems), None, None
-    if config is None:
+    if config is None or any(problem.code == "too-many-problems" for problem in problems):
         return report_unresolved(problems), None, None
     registry = build_registry(config)
     return check_config_tree(config, registry, problems), config, registry

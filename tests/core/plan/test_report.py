@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from offline_trainer_core.config import try_resolve
+from offline_trainer_core.config import Config, try_resolve
+from offline_trainer_core.errors import Problem
 from offline_trainer_core.plan import CheckReport, check_config_tree, report_unresolved
 
 Whole = Callable[..., CheckReport]
@@ -262,3 +263,35 @@ def test_a_model_file_takes_part_in_the_report(whole: Whole) -> None:
 def test_a_value_that_resolution_refuses_is_of_no_wrong_type(whole: Whole, old: str, new: str, code: str) -> None:
     assert old in EXPERIMENT
     assert [problem.code for problem in whole(EXPERIMENT.replace(old, new)).problems] == [code]
+
+
+MANY = {
+    "names": EXPERIMENT + "".join(f"lss{number}: 1\n" for number in range(3000)),
+    "signatures": EXPERIMENT + "metrics: [" + "{_type_: metric.error, a: 1, b: 2}, " * 3000 + "]\n",
+    "imports": EXPERIMENT + f"imports: [{', '.join(f'nowhere{number}' for number in range(3000))}]\n",
+}
+
+
+@pytest.mark.parametrize("text", MANY.values(), ids=MANY)
+def test_of_very_many_mistakes_a_hundred_are_looked_for_and_shown(
+    whole: Whole, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+    make = Config.problem
+
+    def counted(config: Config, code: str, *args: Any, **rest: Any) -> Problem:
+        made.append(code)
+        return make(config, code, *args, **rest)
+
+    monkeypatch.setattr(Config, "problem", counted)
+    report = whole(text)
+    assert len(report.problems) == 101
+    assert report.problems[-1].code == "too-many-problems"
+    assert len(made) < 220
+    assert [layer.status for layer in report.layers].count("skipped") >= 1
+
+
+def test_a_hundred_mistakes_are_all_shown(whole: Whole) -> None:
+    report = whole(EXPERIMENT + "".join(f"lss{number}: 1\n" for number in range(100)))
+    assert [problem.code for problem in report.problems] == ["unknown-key"] * 100
+    assert all(layer.status != "skipped" for layer in report.layers)
