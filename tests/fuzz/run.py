@@ -20,6 +20,8 @@ SHARES = {"text": 0.2, "mutated": 0.77, "config": 0.03}
 """Of all inputs. Guided by coverage, an input takes three times as long; one of the strategies, ten times."""
 PATIENCE = 60.0
 """Seconds without progress after which a process hangs."""
+INTERVAL = 30.0
+"""Seconds between two lines that say how far it is."""
 
 
 @dataclass
@@ -54,7 +56,7 @@ def start(target: str, inputs: int, seed: int, scratch: Path) -> Job:
 def fuzz(inputs: int, processes: int, seed: int, findings: Path) -> int:
     """Try `inputs` inputs and print what came of it; return how many kinds of things went wrong."""
     shutil.rmtree(findings, ignore_errors=True)
-    began, tried = time.monotonic(), 0
+    began, said, tried = time.monotonic(), time.monotonic(), 0
     waiting = [
         (target, round(inputs * share / processes), seed * processes + number)
         for target, share in SHARES.items()
@@ -70,11 +72,20 @@ def fuzz(inputs: int, processes: int, seed: int, findings: Path) -> int:
                 jobs.remove(job)
                 tried += job.tried
                 waiting += ended(job, findings)
-                rate = tried / (time.monotonic() - began)
-                print(f"{job.target}: {job.tried:,} inputs; {tried:,} in all, {rate:,.0f} a second", flush=True)
+                say(f"{job.target} ended", tried, began, findings)
+            if time.monotonic() - said > INTERVAL:
+                said = time.monotonic()
+                say("so far", tried + sum(job.tried for job in jobs), began, findings)
     kinds = sorted(path.name for path in findings.iterdir()) if findings.exists() else []
     print(f"{tried:,} inputs in {time.monotonic() - began:,.0f} s; went wrong: {', '.join(kinds) or 'nothing'}")
     return len(kinds)
+
+
+def say(what: str, tried: int, began: float, findings: Path) -> None:
+    """Print how many inputs were tried, and how many kinds of things went wrong in what has ended."""
+    seconds = time.monotonic() - began
+    wrong = len(list(findings.iterdir())) if findings.exists() else 0
+    print(f"{what}: {tried:,} inputs, {tried / seconds:,.0f} a second; {wrong} kinds of findings", flush=True)
 
 
 def ended(job: Job, findings: Path) -> list[tuple[str, int, int]]:
