@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-
-import xxhash
-
 __all__ = ["code_digest"]
 
 
@@ -15,6 +11,9 @@ def code_digest(distribution: str) -> str | None:
     It covers the name and hash of each importable file in `RECORD`. Scripts, byte code and what the installer notes for
     itself are left out: they differ from one environment to the next.
     """
+    import csv
+
+    import xxhash
     from importlib_metadata import PackageNotFoundError
     from importlib_metadata import distribution as find
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -81,6 +80,8 @@ def _print_text(layers: Sequence[Layer], problems: Sequence[Problem]) -> None:
 
 
 def _print_json(layers: Sequence[Layer], problems: Sequence[Problem]) -> None:
+    import json
+
     content: dict[str, Any] = {
         "schema_version": 1,
         "valid": not any(problem.severity == "error" for problem in problems),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -30,6 +32,9 @@ SUMMARIES = {
     "eval": "Evaluate the policy of a run.",
 }
 
+LASTING = ("run", "eval")
+"""Commands whose processes live on."""
+
 
 class Commands(click.Group):
     """A group that imports a command when it is typed, and reports what the command raises."""
@@ -39,6 +44,8 @@ class Commands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in SUMMARIES:
+            if cmd_name not in LASTING:
+                _collect_nothing()
             module = import_module(f"offline_trainer_core.cli.{cmd_name}")
             return module.command  # type: ignore[no-any-return]
         return load_command(cmd_name)
@@ -106,6 +113,12 @@ def _print_versions(ctx: click.Context, _: click.Parameter, asked: bool) -> None
 )
 def ot() -> None:
     """Train policies from logged data, as a YAML file says."""
+
+
+def _collect_nothing() -> None:
+    """Spare a process that ends in a blink the search for garbage: with that at its end, a tenth of its time."""
+    gc.disable()
+    atexit.register(gc.freeze)
 
 
 def main(args: Sequence[str] | None = None) -> NoReturn:

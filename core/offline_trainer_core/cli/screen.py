@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
@@ -25,6 +24,10 @@ _GUTTER = re.compile(r" *(?:-->|\||=)|\d+ \|")
 
 def print_problems(problems: Sequence[Problem], *, err: bool = False) -> None:
     """Print every problem with its place in the text, then how many there are."""
+    if not problems:
+        return
+    import shutil
+
     stream = sys.stderr if err else sys.stdout
     columns = shutil.get_terminal_size().columns if stream.isatty() else None
     for problem in problems:
@@ -36,8 +39,7 @@ def print_problems(problems: Sequence[Problem], *, err: bool = False) -> None:
             counts.append(
                 click.style(f"{count} {severity}{'s' if count > 1 else ''}", fg=_COLOURS[severity], bold=True)
             )
-    if counts:
-        click.echo(", ".join(counts), err=err)
+    click.echo(", ".join(counts), err=err)
 
 
 def _coloured(problem: Problem, columns: int | None) -> str:

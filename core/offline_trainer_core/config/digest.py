@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from offline_trainer_core.config.resolved import Config
 from offline_trainer_core.config.secrets import masked
 
@@ -15,6 +13,8 @@ def config_digest(config: Config) -> str:
 
     Secrets do not take part: a renewed token does not make another configuration.
     """
+    import json
+
     import xxhash
 
     text = json.dumps(masked(config), sort_keys=True, separators=(",", ":"))

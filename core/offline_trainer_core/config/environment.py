@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -62,10 +61,16 @@ def _cast(cast: str, name: str, text: str) -> Any:
         raise ExpressionError("bad-cast", message, allowed=allowed) from None
 
 
+def _json(text: str) -> Any:
+    import json
+
+    return json.loads(text)
+
+
 _CASTS: dict[str, Callable[[str], Any]] = {
     "int": int,
     "float": float,
     "bool": lambda text: _TRUTH[text.lower()],
-    "json": json.loads,
+    "json": _json,
 }
 _ARTICLES = {"int": "an integer", "float": "a number", "bool": "a boolean", "json": "valid JSON"}

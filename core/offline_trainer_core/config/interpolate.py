@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -216,6 +215,8 @@ def _place_in(node: ScalarNode, start: int, width: int) -> tuple[Location | None
 
 
 def _as_text(node: Node) -> str:
+    import json
+
     value = to_plain(node)
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 from offline_trainer_core.errors import UsageError
@@ -22,6 +21,8 @@ def join_path(path: str, key: str | int) -> str:
         return f"{path}[{key}]"
     if key.isidentifier() or _IS_BARE.fullmatch(key):
         return f"{path}.{key}" if path else key
+    import json
+
     return f"{path}[{json.dumps(key, ensure_ascii=False)}]"
 
 
@@ -52,6 +53,8 @@ def scan_path(text: str) -> tuple[tuple[str | int, ...], int]:
         bare, quoted, index = match.groups()
         if quoted is not None:
             try:
+                import json
+
                 keys.append(json.loads(f'"{quoted}"'))
             except ValueError:
                 break

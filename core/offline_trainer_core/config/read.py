@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from codecs import BOM_UTF8
 from pathlib import Path
 
 from offline_trainer_core.config.findings import Findings
@@ -83,13 +84,14 @@ def is_clean(text: str, file: str, findings: Findings) -> bool:
 
 
 def _decode(data: bytes, file: str, findings: Findings) -> str | None:
+    data = data.removeprefix(BOM_UTF8)
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         before = data[: error.start].decode("utf-8", errors="replace")
         line = before.count("\n") + 1
         place = Location(file, line, len(before) - before.rfind("\n"))
-        findings.sources[file] = data.decode("utf-8-sig", errors="replace")
+        findings.sources[file] = data.decode("utf-8", errors="replace")
         message, fix = f"byte 0x{data[error.start]:02x} is not UTF-8", "save the file as UTF-8"
         findings.add("bad-encoding", message, location=place, fix=fix)
         return None

@@ -7,8 +7,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import xxhash
-
 from offline_trainer_core.catalogue import Entry
 from offline_trainer_core.signature import Module, find_spec, read_module
 
@@ -41,6 +39,8 @@ def read_local_module(name: str, folders: Sequence[Path]) -> LocalModule | None:
 
 
 def _local_module(module: Module, folder: Path | None) -> LocalModule | None:
+    import xxhash
+
     if module.body is None:
         return None
     entries, unseen = [], []

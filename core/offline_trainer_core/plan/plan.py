@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from copy import deepcopy
 from types import MappingProxyType
 from typing import Any, NamedTuple
-
-import xxhash
 
 from offline_trainer_core.catalogue import Entry, code_digest
 from offline_trainer_core.config import Config, parent_path, split_path
@@ -61,6 +57,8 @@ class Plan(NamedTuple):
     def inlined(self, config: Any, model_files: Mapping[str, Any]) -> Any:
         """Return a resolved configuration as plain data with its model files, given by path, in place of their
         names."""
+        from copy import deepcopy
+
         config = deepcopy(config)
         for path in sorted(self.model_files):
             holder = config
@@ -72,6 +70,10 @@ class Plan(NamedTuple):
 
     def digest(self) -> str:
         """Return a digest that two processes, or a run and its resumption, share if their plans do."""
+        import json
+
+        import xxhash
+
         text = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
         return f"xxh3:{xxhash.xxh3_128_hexdigest(text.encode())}"
 
