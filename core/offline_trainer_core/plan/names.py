@@ -35,13 +35,14 @@ class Names:
     """Where local modules are."""
     renames: tuple[Entry, ...] = ()
     """The tables of what was called otherwise before."""
-    _signatures: dict[Entry, Signature | None] = field(default_factory=dict)
+    _signatures: dict[tuple[str, str, str], Signature | None] = field(default_factory=dict)
 
     def signature(self, entry: Entry) -> Signature | None:
         """Return what the component takes, or None where its source cannot tell."""
-        if entry not in self._signatures:
-            self._signatures[entry] = component_signature(entry, self.folders)
-        return self._signatures[entry]
+        known = (entry.key, entry.reference, entry.distribution)
+        if known not in self._signatures:
+            self._signatures[known] = component_signature(entry, self.folders)
+        return self._signatures[known]
 
 
 def resolve_names(config: Config, registry: Registry) -> Names:

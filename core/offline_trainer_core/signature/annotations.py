@@ -109,21 +109,21 @@ class _Reader(NamedTuple):
         return bare or self._full(node) in forms.OBJECTS
 
     def _plain(self, node: ast.expr) -> Form:
-        text, full, name = ast.unparse(node), self._full(node), self._name(node)
+        name = self._name(node)
         if name in SCALARS:
             return Scalar(name if name != "LiteralString" else "str", name=SCALARS[name])  # type: ignore[arg-type]
         if name in LISTS or name in TUPLES:
-            return forms.Listing(name or text, Form(""))
+            return forms.Listing(str(name), Form(""))
         if name in MAPPINGS:
-            return forms.Pairs(name or text, Form(""), Form(""))
+            return forms.Pairs(str(name), Form(""), Form(""))
         if self._is_object(node):
-            return _object(text, forms.OBJECTS.get(full or ""))
-        return self._alias(node, []) if name is None else Form(text)
+            return _object(ast.unparse(node), forms.OBJECTS.get(self._full(node) or ""))
+        return self._alias(node, []) if name is None else Form(ast.unparse(node))
 
     def _generic(self, node: ast.Subscript) -> Form:
-        text, name, arguments = ast.unparse(node), self._name(node.value), _arguments(node)
+        name, arguments = self._name(node.value), _arguments(node)
         if name == "Literal":
-            return _choice(arguments, text)
+            return _choice(arguments, node)
         if name == "Annotated":
             return self._annotated(arguments)
         if name in WRAPPERS:
@@ -139,8 +139,8 @@ class _Reader(NamedTuple):
         if name in SCALARS:
             return self._plain(node.value)
         if self._is_object(node.value):
-            return _object(text, forms.OBJECTS.get(self._full(node.value) or ""))
-        return self._alias(node.value, arguments) if name is None else Form(text)
+            return _object(ast.unparse(node), forms.OBJECTS.get(self._full(node.value) or ""))
+        return self._alias(node.value, arguments) if name is None else Form(ast.unparse(node))
 
     def _tuple(self, name: str, arguments: list[ast.expr]) -> Form:
         if len(arguments) == 2 and isinstance(arguments[1], ast.Constant) and arguments[1].value is ...:
@@ -173,7 +173,7 @@ class _Reader(NamedTuple):
     def _alias(self, node: ast.expr, arguments: list[ast.expr]) -> Form:
         """Return what a name of the package itself stands for: an alias, an enumeration or a typed mapping."""
         text, full = dotted(node), self._full(node)
-        anything = Form(ast.unparse(node))
+        anything = Form(text or ast.unparse(node))
         if self.scope is None or text is None or full is None or (self.scope.name, text) in self.within:
             return anything
         if full.partition(".")[0] not in (self.scope.name.partition(".")[0], CORE):
@@ -217,7 +217,7 @@ class _Reader(NamedTuple):
             return _object(node.name, forms.OBJECTS[core])
         if bases & ENUMS:
             values = [s.value for s in node.body if isinstance(s, ast.Assign)]
-            return _choice(values, anything.text)
+            return _choice(values, node)
         if bases & {"typing.TypedDict", "typing_extensions.TypedDict"} and len(bases) == 1:
             return forms.Record(node.name, tuple(self._typed_fields(node)))
         derived = [form for base in node.bases if isinstance(form := self._plain(base), forms.Object)]
@@ -249,10 +249,10 @@ def _union(members: list[Form]) -> Form:
     return forms.Union(" or ".join(dict.fromkeys(map(str, flat))), tuple(flat))
 
 
-def _choice(nodes: Sequence[ast.expr], text: str) -> Form:
-    if not all(isinstance(node, ast.Constant) for node in nodes) or not nodes:
-        return Form(text)
+def _choice(nodes: Sequence[ast.expr], whole: ast.expr | ast.ClassDef) -> Form:
     values = tuple(node.value for node in nodes if isinstance(node, ast.Constant))
+    if len(values) < len(nodes) or not nodes:
+        return Form(whole.name if isinstance(whole, ast.ClassDef) else ast.unparse(whole))
     return forms.Choice(f"one of {listing(map(repr, values), most=8)}", values)
 
 
