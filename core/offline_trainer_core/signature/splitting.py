@@ -16,6 +16,8 @@ __all__ = ["Definition", "Split", "parse_definition", "split_source"]
 
 _BEGIN = re.compile(r"^(?:(@)|(?:async[ \t]+)?(?:class|def)[ \t]+(\w+)|[^\s#)\]}])", re.MULTILINE)
 
+_METHODS = ("def ", "async def ")
+
 
 class Definition(NamedTuple):
     """Where a class or function stands in the text of its module, its decorators included."""
@@ -69,10 +71,39 @@ def _cuts_a_string(pieces: Iterable[str]) -> bool:
 
 
 def parse_definition(source: str, definition: Definition) -> ast.stmt | None:
-    """Return the definition with its lines numbered as in `source`; None where the text there is no definition."""
+    """Return the definition with its lines numbered as in `source`; None where the text there is no definition.
+
+    The methods of a class come without their bodies, but for `__init__`.
+    """
     before = "\n" * source.count("\n", 0, definition.begin)
+    text = source[definition.begin : definition.end]
+    is_class = text.startswith("class") or "\nclass" in text
+    return (_parsed(before + _without_bodies(text)) if is_class else None) or _parsed(before + text)
+
+
+def _parsed(text: str) -> ast.stmt | None:
     try:
-        body = ast.parse(before + source[definition.begin : definition.end]).body
+        body = ast.parse(text).body
     except (SyntaxError, ValueError, RecursionError):
         return None
     return body[0] if len(body) == 1 else None
+
+
+def _without_bodies(text: str) -> str:
+    """Return the text of a class with `...` for the body of each method, as many lines as before."""
+    lines = []
+    place, is_text = "class", False
+    for line in text.splitlines():
+        is_nested = line[:4] == "    " and line[4:5] not in ("", " ", "\t", ")", "]", "}", "#")
+        if is_nested and place == "body":
+            place = "class"
+        if place == "class":
+            is_text ^= bool(line.count('"""') % 2 or line.count("'''") % 2)
+            if is_nested and not is_text and line.startswith(_METHODS, 4) and not line.startswith("def __init__(", 4):
+                place = "head"
+        if place == "head" and line.rstrip().endswith(":"):
+            lines.append(f"{line} ...")
+            place = "body"
+        else:
+            lines.append("" if place == "body" else line)
+    return "\n".join(lines)
