@@ -193,9 +193,8 @@ def _of_language(keys: _Keys) -> Meaning | None:
 
 def _of_section(name: str, section: Section) -> Meaning:
     implied = section.implied or (to_inline_yaml(section.default) if section.default is not None else None)
-    return Meaning(
-        f"section '{name}'", section.description, str(read_type(section.annotation)), default=implied, required=section.required
-    )
+    takes = str(read_type(section.annotation))
+    return Meaning(f"section '{name}'", section.description, takes, default=implied, required=section.required)
 
 
 def _of_field(role: str, field: Field, rest: _Keys) -> Meaning:
