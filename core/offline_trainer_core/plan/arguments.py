@@ -88,7 +88,8 @@ def _missing(call: Call, key: str) -> Problem:
 
 def _unknown(call: Call, signature: Signature, key: str) -> Problem:
     meant = nearest(key, signature.names)
-    is_given = meant in call.kwargs or meant in [parameter.name for parameter in signature.positional[: len(call.args)]]
+    by_position = [parameter.name for parameter in signature.positional[: len(call.args)]]
+    is_given = meant in by_position or call.mention.document.is_beside(call.paths[key], call.paths.get(meant or ""))
     already = f", and '{meant}' is already given" if is_given else ""
     return call.mention.document.problem(
         "unknown-argument",

@@ -38,6 +38,13 @@ class Document(NamedTuple):
         """Return a problem at `path` of this text."""
         return replace(self.config.problem(code, message, path, **rest), config_path=self.place(path))
 
+    def is_beside(self, path: str, other: str | None) -> bool:
+        """Whether the keys at two paths are written in one file: else one may be meant to override the other."""
+        if other is None:
+            return False
+        here, there = (self.problem("", "", place, at_key=True).location for place in (path, other))
+        return here is None or there is None or here.file == there.file
+
 
 class Mention(NamedTuple):
     """A place where a text names a component. `kinds` are those that may stand there; empty: any."""

@@ -62,7 +62,8 @@ def unknown_key(document: Document, path: str, key: str, known: Iterable[str]) -
     given = node.items if isinstance(node, MappingNode) else {}
     where = f"'{path}'" if path else "the top level"
     meant = nearest(key, allowed)
-    already = f", and '{meant}' is already given" if meant in given else ""
+    is_given = meant in given and document.is_beside(join_path(path, key), join_path(path, meant or ""))
+    already = f", and '{meant}' is already given" if is_given else ""
     return document.problem(
         "unknown-key",
         f"'{key}' is not a key of {where}{already}",

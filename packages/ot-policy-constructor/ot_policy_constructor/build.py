@@ -32,6 +32,6 @@ def build_model(source: str | PathLike[str] | Mapping[str, Any], *, registry: An
 
 
 def _locate(problem: core.Problem, config: core.Config) -> core.Problem:
-    at_key = problem.code == "unknown-key"
+    at_key = problem.code in ("unknown-key", "reserved-name", "unused-module")
     place = config.problem(problem.code, problem.message, problem.config_path, at_key=at_key)
     return replace(problem, location=place.location, source_line=place.source_line, width=place.width)

@@ -88,6 +88,23 @@ def test_a_dry_run_shows_shapes_and_writes_nothing(small, ot) -> None:
     assert list(small.parent.glob("runs/*")) == []
 
 
+def test_what_only_building_finds_wrong_is_shown_in_the_text(small, ot) -> None:
+    graph = "{inputs: [x], modules: {train: LAYER}, steps: [{call: module:train, args: [$x], out: y}], outputs: [$y]}"
+    layer = "{_type_: nn.Linear, in_features: 3, out_features: 2}"
+    model = f"model: {{graph: {graph.replace('LAYER', layer)}}}\n"
+    text = CONFIGURATION.partition("model:")[0] + model + CONFIGURATION[CONFIGURATION.index("data:") :]
+    small.write_text(text)
+    done = ot("run", small.name, "--dry-run")
+    assert done.returncode == 2
+    assert f"small.yaml:4:{model.index('train') + 1}" in done.stderr
+    assert "^^^^^ did you mean 'train_'?" in done.stderr
+    small.write_text(text.replace(model, "model: {config_path: net.yaml}\n"))
+    (small.parent / "net.yaml").write_text(f"schema_version: 1\n{model}")
+    done = ot("run", small.name, "--dry-run")
+    assert f"net.yaml:2:{model.index('train') + 1}" in done.stderr
+    assert "at model.config_path.model.graph.modules.train" in done.stderr
+
+
 def test_a_wrong_configuration_is_refused_before_anything_is_written(small, ot) -> None:
     done = ot("run", small.name, "trainer.max_epochs=many")
     assert done.returncode == 2

@@ -47,6 +47,13 @@ def test_the_nearest_argument_is_not_suggested_twice(check: Any) -> None:
     assert (problem.message, problem.suggestion) == ("'nme' is not a key of 'run', and 'name' is already given", None)
 
 
+def test_a_misspelled_argument_may_have_been_meant_to_override_the_one_of_another_text(check: Any) -> None:
+    text = EXPERIMENT + "trainer: {_type_: trainer.default, max_epochs: 1}\n"
+    for override, meant in (("+trainer.max_epoch=2", "max_epochs"), ("+run.nme=other", "name")):
+        [problem] = check(text, override).problems
+        assert (problem.suggestion, "already given" in problem.message) == (meant, False)
+
+
 def test_a_missing_argument_is_named(check: Any) -> None:
     report = check(EXPERIMENT.replace(", batch_size: 8", ""))
     assert codes(report) == [("missing-argument", "data")]

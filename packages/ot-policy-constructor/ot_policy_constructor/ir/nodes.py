@@ -81,7 +81,8 @@ def _read_node(entry: Entry, modules: Mapping[str, Any], findings: Findings) -> 
     out = _read_out(fields, path, name, findings)
     kind, target = _read_call(fields, path, modules, findings)
     args, kwargs = read_arguments(fields, path, findings)
-    node = Node(name or "", path, kind, target, args, kwargs, out)
+    out_path = next((f"{path}.{key}" for key in ("out", "name") if key in fields), path)
+    node = Node(name or "", path, kind, target, args, kwargs, out, out_path)
     return node if name else node._replace(name="_".join(node.produces) or path)
 
 

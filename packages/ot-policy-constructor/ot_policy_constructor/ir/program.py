@@ -33,6 +33,8 @@ class Node(NamedTuple):
     kwargs: Mapping[str, Any]
     out: str | tuple[str, ...] | Mapping[str, str] = ()
     """The name of the value, names to unpack it into, or a name for each key of it."""
+    out_path: str = ""
+    """Where `out` is written: in a key of its own, or as the name of the node."""
 
     @property
     def produces(self) -> tuple[str, ...]:
@@ -40,6 +42,15 @@ class Node(NamedTuple):
         if isinstance(self.out, str):
             return (self.out,)
         return tuple(self.out.values()) if isinstance(self.out, Mapping) else self.out
+
+    @property
+    def makes(self) -> Iterator[tuple[str, str]]:
+        """Every value that this node makes: where it is named in the definition, and its name."""
+        if isinstance(self.out, str):
+            yield self.out_path, self.out
+        else:
+            keys = self.out if isinstance(self.out, Mapping) else range(len(self.out))
+            yield from zip((join_path(self.out_path, key) for key in keys), self.produces, strict=True)
 
     @property
     def needs(self) -> Iterator[tuple[str, str]]:

@@ -85,9 +85,9 @@ class Findings:
         if not isinstance(value, str):
             self.add(path, "wrong-type", f"{what} is a name, not {describe(value)}")
         elif not NAME.fullmatch(value):
-            hint = value[1:] if NAME.fullmatch(value[1:]) else None
+            hint = re.sub(r"[\s.-]+", "_", value.removeprefix("$"))
             rule = "names are letters, digits and _, and begin with no digit"
-            self.add(path, "bad-name", f"'{value}' cannot be {what}: {rule}", hint)
+            self.add(path, "bad-name", f"'{value}' cannot be {what}: {rule}", hint if NAME.fullmatch(hint) else None)
         elif keyword.iskeyword(value) or value == "self":
             self.add(path, "bad-name", f"'{value}' cannot be {what}: it is a word of Python's own", f"{value}_")
         return str(value)

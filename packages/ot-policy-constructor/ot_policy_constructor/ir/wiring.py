@@ -24,8 +24,8 @@ def _check_order(graph: GraphIR, findings: Findings) -> None:
     for node in graph.nodes:
         for path, name in node.needs:
             _check_reference(path, name, made, later, findings)
-        for name in node.produces:
-            _make(name, f"'{node.name}'", node.path, made, findings)
+        for path, name in node.makes:
+            _make(name, f"'{node.name}'", path, made, findings)
     for path, name in references(graph.outputs, "outputs"):
         _check_reference(path, name, made, {}, findings)
 
