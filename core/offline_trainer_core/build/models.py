@@ -72,7 +72,9 @@ def _located(problem: Problem, config: Config, plan: Plan) -> Problem:
     path = problem.config_path[len(prefix) :].lstrip(".")
     at_key = isinstance(file.find(path), MappingNode)
     place = file.problem(problem.code, problem.message, path, at_key=at_key)
-    return replace(problem, location=place.location, source_line=place.source_line, width=place.width, notes=place.notes)
+    return replace(
+        problem, location=place.location, source_line=place.source_line, width=place.width, notes=place.notes
+    )
 
 
 def _network(definition: Mapping[str, Any], path: str, registry: Registry, plan: Plan) -> Any:
