@@ -65,6 +65,7 @@ CODES: dict[str, str] = {
     "missing-extra": "The component needs an optional dependency of its package that is not installed.",
     "missing-module": "A module is not there. Install what brings it, or correct its name.",
     "distribution-not-allowed": "The component is of a package that the settings, or the environment, do not allow.",
+    "target-form": "`_target_` is not of the form `module.attribute`.",
     "target-not-allowed": "`_target_` is off. Name an installed component, or set `settings.allow_target`.",
     "import-not-allowed": "The settings do not let this module be imported. See `settings.allowed_import_prefixes`.",
     "import-failed": "`ot check --deep` could not import a component or a local module. The message has the cause.",
@@ -73,6 +74,7 @@ CODES: dict[str, str] = {
     "reader-failed": "The reader of a component failed on its arguments. That is a bug of its package.",
     # What must hold between sections.
     "wrong-device": "`run.device` is none of `auto`, `cpu`, `cuda`, `cuda:N`.",
+    "wrong-name": "A name that becomes the name of a file or folder cannot be one.",
     "precision-device": "The device cannot compute in this precision.",
     "model-inputs": "What `io` gives the model is not what the model takes.",
     "unknown-field": "A field is read or normalized that the batches of the data do not have.",

@@ -8,9 +8,11 @@ from collections.abc import Iterator
 
 from offline_trainer_core.config import MappingNode, join_path
 from offline_trainer_core.errors import Problem
+from offline_trainer_core.naming import flaw_of_name
 from offline_trainer_core.plan.calling import handed_options, model_inputs
 from offline_trainer_core.plan.document import Document, is_spec
 from offline_trainer_core.plan.exchange import what_is_read
+from offline_trainer_core.plan.fields import shortened
 from offline_trainer_core.plan.names import Names
 from offline_trainer_core.plan.sections import NORMALIZATIONS
 from offline_trainer_core.spelling import nearest
@@ -57,6 +59,18 @@ def device(document: Document, names: Names) -> Iterator[Problem]:
         yield document.problem(
             "precision-device", message, "run.precision", fix="precision: bf16-mixed, or device: cuda"
         )
+
+
+def names_of_files(document: Document, names: Names) -> Iterator[Problem]:
+    """The run's folder and the files of its models can have their names, which so lead nowhere else."""
+    name = document.config.plain("run.name")
+    if isinstance(name, str) and (rule := flaw_of_name(name)) is not None:
+        message = f"'{shortened(name)}' cannot be the name of a folder in run.out_dir"
+        yield document.problem("wrong-name", message, "run.name", fix=rule)
+    for name in _components(document):
+        if (rule := flaw_of_name(name)) is not None:
+            message, place = f"'{shortened(name)}' cannot be in the name of a file", join_path("model.components", name)
+            yield document.problem("wrong-name", message, place, at_key=True, fix=rule)
 
 
 def monitored_intervals(document: Document, names: Names) -> Iterator[Problem]:
@@ -162,6 +176,7 @@ def _no_such(document: Document, place: str, name: str, known: list[str], what: 
 CROSS_CHECKS = (
     required_sections,
     device,
+    names_of_files,
     monitored_intervals,
     model_inputs,
     handed_options,

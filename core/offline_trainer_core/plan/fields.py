@@ -12,7 +12,10 @@ from offline_trainer_core.plan.sections import Field
 from offline_trainer_core.signature import choices, find_misfit
 from offline_trainer_core.spelling import nearest
 
-__all__ = ["check_fields", "check_value", "descend", "in_words", "unknown_key"]
+__all__ = ["check_fields", "check_value", "descend", "in_words", "shortened", "unknown_key"]
+
+_LONGEST = 60
+"""Characters of a value that a message quotes."""
 
 
 def check_fields(
@@ -66,7 +69,7 @@ def unknown_key(document: Document, path: str, key: str, known: Iterable[str]) -
     already = f", and '{meant}' is already given" if is_given else ""
     return document.problem(
         "unknown-key",
-        f"'{key}' is not a key of {where}{already}",
+        f"'{shortened(key)}' is not a key of {where}{already}",
         join_path(path, key),
         at_key=True,
         suggestion=None if already else meant,
@@ -80,4 +83,9 @@ def in_words(value: object) -> str:
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, (dict, list)):
         return "a mapping" if isinstance(value, dict) else "a list" if len(str(value)) > 60 else f"the list {value}"
-    return f"the string '{value}'" if isinstance(value, str) else f"the number {value}"
+    return f"the string '{shortened(value)}'" if isinstance(value, str) else f"the number {shortened(str(value))}"
+
+
+def shortened(text: str) -> str:
+    """Return the beginning of a text that is longer than anybody reads in a message."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

@@ -9,6 +9,7 @@ from offline_trainer_core.catalogue import Entry, Registry
 from offline_trainer_core.config import Config, Found, SequenceNode, join_path
 from offline_trainer_core.errors import Problem
 from offline_trainer_core.plan.document import Document, text_of
+from offline_trainer_core.plan.fields import shortened
 from offline_trainer_core.plan.local import LocalModule, read_local_module
 from offline_trainer_core.spelling import nearest
 
@@ -37,7 +38,7 @@ def find_local_modules(config: Config, problems: Found) -> tuple[LocalModule, ..
             problem = _without_register(document, path, module)
         elif problem is None:
             looked = ", ".join(str(folder) for folder in _folders(config, path))
-            message = f"there is no local module '{name}'"
+            message = f"there is no local module '{shortened(name)}'"
             problem = document.problem("missing-module", message, path, notes=(f"looked in {looked} and on the path",))
         problems += [problem] if problem else []
     return tuple(found)
@@ -61,7 +62,7 @@ def find_plugins(config: Config, registry: Registry, problems: Found) -> dict[st
             problems.append(document.problem("ambiguous-component", message, path, fix=f"write {decide}"))
         else:
             names = sorted(entry.key for entry in registry.plugins)
-            message = f"no hook plugin '{name}' is installed"
+            message = f"no hook plugin '{shortened(name)}' is installed"
             meant, allowed = nearest(name, names), ", ".join(names) or "none is installed"
             notes = registry.explanations()
             problem = document.problem("unknown-plugin", message, path, suggestion=meant, allowed=allowed, notes=notes)
@@ -98,7 +99,7 @@ def _refused(document: Document, path: str, name: str) -> Problem | None:
     if allows(document.config, name):
         return None
     fix = f"settings: {{allowed_import_prefixes: [{name.partition('.')[0]}]}}"
-    message = f"'{name}' is not under settings.allowed_import_prefixes"
+    message = f"'{shortened(name)}' is not under settings.allowed_import_prefixes"
     return document.problem("import-not-allowed", message, path, fix=fix)
 
 

@@ -10,6 +10,7 @@ from offline_trainer_core.config import Config, Found
 from offline_trainer_core.errors import Problem
 from offline_trainer_core.installed import normalized
 from offline_trainer_core.plan.document import Mention
+from offline_trainer_core.plan.fields import shortened
 from offline_trainer_core.plan.imports import allows
 from offline_trainer_core.plan.local import LocalModule
 from offline_trainer_core.plan.renames import Renames, renamed_component
@@ -74,8 +75,11 @@ class Resolver(NamedTuple):
         if self.config.plain("settings.allow_target") is not True:
             fix = "name an installed component with _type_, or set settings.allow_target: true"
             problems.append(mention.problem("target-not-allowed", "'_target_' is off", fix=fix))
+        elif not all(map(str.isidentifier, reference.replace(":", ".").split("."))):
+            message = f"'{shortened(mention.key.removeprefix(TARGET))}' does not name an attribute of a module"
+            problems.append(mention.problem("target-form", message, allowed="module.attribute"))
         elif not allows(self.config, reference.partition(":")[0]):
-            message = f"{reference.partition(':')[0]} is not under settings.allowed_import_prefixes"
+            message = f"{shortened(reference.partition(':')[0])} is not under settings.allowed_import_prefixes"
             problems.append(mention.problem("import-not-allowed", message, fix=_prefix_fix(reference)))
         elif find_spec(reference.partition(":")[0]) is None:
             message = f"there is no module {reference.partition(':')[0]}"
@@ -120,10 +124,10 @@ class Resolver(NamedTuple):
 def _unknown_message(mention: Mention) -> str:
     bare, at, distribution = mention.key.partition("@")
     if at:
-        return f"{distribution} offers no component '{bare}'"
+        return f"{shortened(distribution)} offers no component '{shortened(bare)}'"
     if mention.implied:
         return f"the section '{mention.path}' is absent, and its default '{bare}' is not installed"
-    return f"no component '{bare.removeprefix(mention.prefix) if mention.prefix else bare}' is installed"
+    return f"no component '{shortened(bare.removeprefix(mention.prefix) if mention.prefix else bare)}' is installed"
 
 
 def _install(mention: Mention) -> str:

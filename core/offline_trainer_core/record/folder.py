@@ -14,8 +14,8 @@ from typing import Any
 
 from offline_trainer_core.distributed import Collectives, OneProcess
 from offline_trainer_core.errors import UsageError
+from offline_trainer_core.naming import flaw_of_name
 from offline_trainer_core.record.atomic import move, replace_file, synchronise
-from offline_trainer_core.record.naming import flaw_of_name
 from offline_trainer_core.record.status import RunStatus, State, read_status, write_status
 from offline_trainer_core.record.store import CheckpointStore
 

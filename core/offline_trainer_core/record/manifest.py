@@ -12,8 +12,8 @@ from typing import Any
 import xxhash
 
 from offline_trainer_core.errors import CheckpointError
+from offline_trainer_core.naming import flaw_of_name
 from offline_trainer_core.record.atomic import digest_file
-from offline_trainer_core.record.naming import flaw_of_name
 
 __all__ = ["MANIFEST", "FileEntry", "Manifest"]
 

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from offline_trainer_core.errors import CheckpointError
+from offline_trainer_core.naming import flaw_of_name
 from offline_trainer_core.record.atomic import synchronise, write_file
 from offline_trainer_core.record.codec import Decoder, Encoder
 from offline_trainer_core.record.manifest import FileEntry, Manifest
-from offline_trainer_core.record.naming import flaw_of_name
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -15,10 +15,10 @@ from typing import Any, TypeVar
 
 from offline_trainer_core.distributed import Collectives, OneProcess
 from offline_trainer_core.errors import CheckpointError, UsageError
+from offline_trainer_core.naming import flaw_of_name
 from offline_trainer_core.record.atomic import explain, move, replace_file, synchronise, temporary_name, write_file
 from offline_trainer_core.record.checkpoint import Checkpoint, load_checkpoint
 from offline_trainer_core.record.manifest import MANIFEST, FileEntry, Manifest
-from offline_trainer_core.record.naming import flaw_of_name
 from offline_trainer_core.record.sections import Sections
 
 __all__ = ["CheckpointStore"]

@@ -165,3 +165,25 @@ def test_an_initialisation_is_one_that_there_is(check: Any) -> None:
     (problem,) = check(text).problems
     assert (problem.code, problem.config_path) == ("wrong-type", "model.components.critic.init")
     assert problem.suggestion == "orthogonal"
+
+
+@pytest.mark.parametrize(
+    "name", ["../../../tmp/owned", "/tmp/owned", "a/b", "..", ".", "a\\0b", "", "~", "-x", "x" * 300]
+)
+def test_a_run_is_named_as_one_folder_can_be(check: Any, name: str) -> None:
+    [problem] = check(EXPERIMENT, f'run.name="{name}"').problems
+    assert (problem.code, problem.config_path) == ("wrong-name", "run.name")
+    assert problem.fix is not None
+    assert len(problem.message) < 150
+
+
+@pytest.mark.parametrize("name", ["a", "2026-01-01_lr=0.1", "träning 2", "v1.0"])
+def test_other_names_of_runs_are_as_good(check: Any, name: str) -> None:
+    assert check(EXPERIMENT, f'run.name="{name}"').problems == ()
+
+
+def test_a_model_component_is_named_as_its_file_in_a_checkpoint_can_be(check: Any) -> None:
+    model = '{components: {"a/b": {_type_: block.mlp, dims: [1, 2]}, c: {_type_: block.mlp, dims: [1, 2]}}}'
+    found = [(problem.code, problem.config_path) for problem in check(EXPERIMENT, f"model={model}").problems]
+    assert ("wrong-name", "model.components.a/b") in found
+    assert ("wrong-name", "model.components.c") not in found

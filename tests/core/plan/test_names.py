@@ -181,3 +181,13 @@ def test_a_reader_that_fails_is_named(check: Any) -> None:
 def test_an_unknown_operation_stands_at_its_call(check: Any) -> None:
     problem = only(check(EXPERIMENT.replace("inputs: [x],", "inputs: [x], steps: [{call: ad}],")))
     assert (problem.config_path, problem.suggestion) == ("model.sequential.steps[0].call", "op.add")
+
+
+@pytest.mark.parametrize("target", ["os", "os.", ".path", "os path.join", "x" * 100_000])
+def test_a_target_names_an_attribute_of_a_module(check: Any, target: str) -> None:
+    allowed = "settings: {allow_target: true, allowed_import_prefixes: [os]}\n"
+    text = EXPERIMENT.replace("{_type_: loss.torch,", f"{{_target_: '{target}',") + allowed
+    problem = next(problem for problem in check(text).problems if problem.config_path == "loss._target_")
+    assert (problem.code, problem.allowed) == ("target-form", "module.attribute")
+    assert len(problem.message) < 150
+    assert not any(p.code == "target-form" for p in check(text.replace(f"'{target}'", "os.getcwd")).problems)
