@@ -16,7 +16,7 @@ The exit codes are part of the public interface.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple
 
 from offline_trainer_core.cells import printable, width, window, wrapped
@@ -151,12 +151,10 @@ class UsageError(OfflineTrainerError):
     exit_code = 2
 
 
-@dataclass
 class ConfigError(OfflineTrainerError):
     """A configuration is wrong. `problems` holds everything that was found, in the order of the text."""
 
-    problems: tuple[Problem, ...] = field(default=())
-    exit_code: ClassVar[int] = 2
+    exit_code = 2
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)

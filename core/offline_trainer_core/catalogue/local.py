@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from pathlib import Path
 
 from offline_trainer_core.catalogue.registry import Registry
 from offline_trainer_core.errors import ComponentError
@@ -12,14 +11,14 @@ from offline_trainer_core.errors import ComponentError
 __all__ = ["import_local_module"]
 
 
-def import_local_module(name: str, folder: Path | None, registry: Registry) -> None:
+def import_local_module(name: str, folder: str | None, registry: Registry) -> None:
     """Import the module `name`, found in `folder` or, without one, on the path, and call its `register(registry)`.
 
     `folder` goes to the front of `sys.path` and stays there, so that the processes of data loaders find the module too.
     Raises `ComponentError` if it cannot be imported, has no `register`, or fails in it.
     """
-    if folder is not None and str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))
+    if folder is not None and folder not in sys.path:
+        sys.path.insert(0, folder)
     try:
         module = import_module(name)
     except (Exception, SystemExit) as error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 from offline_trainer_core.config.findings import Findings
 from offline_trainer_core.config.limits import Extent, excess
@@ -105,7 +104,7 @@ class _Composition:
             for key, below in entry.items.items():
                 yield from self.entry(below, file, (*mount, (key, entry.key_locations[key])), join_path(path, key))
         elif isinstance(entry, ScalarNode) and isinstance(entry.value, str) and entry.value:
-            name = os.path.normpath(Path(file).parent / entry.value)
+            name = os.path.normpath(os.path.join(os.path.dirname(file), entry.value))
             tree = self.tree(name, entry)
             if tree is not None:
                 yield _mounted(tree, mount)

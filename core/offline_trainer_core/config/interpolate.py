@@ -215,10 +215,12 @@ def _place_in(node: ScalarNode, start: int, width: int) -> tuple[Location | None
 
 
 def _as_text(node: Node) -> str:
+    value = to_plain(node)
+    if isinstance(value, str):
+        return value
     import json
 
-    value = to_plain(node)
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _has_secret(node: Node) -> bool:

@@ -6,7 +6,6 @@ import os
 import re
 import stat
 from codecs import BOM_UTF8
-from pathlib import Path
 
 from offline_trainer_core.config.findings import Findings
 from offline_trainer_core.config.limits import MAX_FILE_BYTES
@@ -26,7 +25,7 @@ def read_text(file: str, reference: ScalarNode, findings: Findings) -> str | Non
         findings.at(reference, "unreadable-file", f"the file '{file}' is not read: {reason}")
         return None
     try:
-        with Path(file).open("rb") as stream:
+        with open(file, "rb") as stream:
             data = stream.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError:
         _report_missing(file, reference, findings)
@@ -100,9 +99,9 @@ def _decode(data: bytes, file: str, findings: Findings) -> str | None:
 
 
 def _report_missing(file: str, reference: ScalarNode, findings: Findings) -> None:
-    folder = Path(file).parent
+    folder = os.path.dirname(file) or "."
     try:
-        names = sorted(entry.name for entry in folder.iterdir() if entry.suffix in _SUFFIXES)
+        names = sorted(name for name in os.listdir(folder) if name.endswith(_SUFFIXES))
     except OSError:
         findings.at(reference, "missing-file", f"there is no folder '{folder}'")
         return
@@ -111,6 +110,6 @@ def _report_missing(file: str, reference: ScalarNode, findings: Findings) -> Non
         reference,
         "missing-file",
         f"there is no file '{file}'",
-        suggestion=nearest(Path(file).name, names),
+        suggestion=nearest(os.path.basename(file), names),
         allowed=f"the files of '{folder}': {allowed}" if allowed else None,
     )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from pathlib import Path
 
 from offline_trainer_core.catalogue import Entry, Registry
 from offline_trainer_core.config import Config, Found, SequenceNode, join_path
@@ -81,12 +81,12 @@ def _listed(document: Document, section: str) -> Iterator[tuple[str, str, bool]]
             seen.add(text)
 
 
-def _folders(config: Config, path: str) -> list[Path]:
+def _folders(config: Config, path: str) -> list[str]:
     """Return where local modules are looked for first: beside the file that names them, beside the config, here."""
     nodes = [config.find(path), config.root]
     files = [node.location.file for node in nodes if node is not None and node.location is not None]
-    beside = [Path(file).resolve().parent for file in files if file in config.sources and Path(file).is_file()]
-    return list(dict.fromkeys([*beside, Path.cwd()]))
+    read = [file for file in files if file in config.sources and os.path.isfile(file)]
+    return list(dict.fromkeys([*(os.path.dirname(os.path.realpath(file)) for file in read), os.getcwd()]))
 
 
 def _twice(document: Document, path: str, name: str) -> Problem:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from offline_trainer_core.catalogue import Entry
@@ -18,7 +17,7 @@ class LocalModule(NamedTuple):
 
     name: str
     file: str
-    folder: Path | None
+    folder: str | None
     """The folder from which it is imported; None where that is on the path anyway."""
     entries: tuple[Entry, ...]
     unseen: tuple[int, ...]
@@ -27,18 +26,18 @@ class LocalModule(NamedTuple):
     has_register: bool
 
 
-def read_local_module(name: str, folders: Sequence[Path]) -> LocalModule | None:
+def read_local_module(name: str, folders: Sequence[str]) -> LocalModule | None:
     """Return the module `name`, looked for in `folders` and then on the path; None where there is no source to read."""
     if not all(part.isidentifier() for part in name.split(".")):
         return None  # finders of modules need not expect such a name
     for folder in folders:
-        if find_spec(name.partition(".")[0], [str(folder)]) and (module := read_module(name, (str(folder),))):
+        if find_spec(name.partition(".")[0], [folder]) and (module := read_module(name, (folder,))):
             return _local_module(module, folder)
     module = read_module(name)
     return _local_module(module, None) if module is not None else None
 
 
-def _local_module(module: Module, folder: Path | None) -> LocalModule | None:
+def _local_module(module: Module, folder: str | None) -> LocalModule | None:
     import xxhash
 
     if module.body is None:
@@ -50,7 +49,7 @@ def _local_module(module: Module, folder: Path | None) -> LocalModule | None:
             unseen.append(call.lineno)
         else:
             entries.append(entry)
-    digest = f"xxh3:{xxhash.xxh3_128_hexdigest(Path(module.file).read_bytes())}"
+    digest = f"xxh3:{xxhash.xxh3_128_hexdigest(module.source.encode())}"
     has_register = "register" in module.bindings or bool(module.stars)
     return LocalModule(module.name, module.file, folder, tuple(entries), tuple(unseen), digest, has_register)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from pathlib import Path
 
 from offline_trainer_core.catalogue import Registry
 from offline_trainer_core.config import Config, MappingNode, Node, inclusions, join_path, refusal, try_resolve
@@ -114,7 +113,7 @@ class ModelForms:
         if not name:
             self._walk.problems.append(document.problem("wrong-type", f"'{path}' takes the path of a file", path))
             return
-        file = str(_beside(node, document.config, Path(os.path.expanduser(name))))
+        file = _beside(node, document.config, os.path.expanduser(name))
         if reason := refusal(file):
             message = f"the file '{file}' is not read: {reason}"
             self._walk.problems.append(document.problem("unreadable-file", message, path))
@@ -143,11 +142,11 @@ def _placed(problem: Problem, document: Document, path: str, chain: tuple[str, .
     return replace(here, suggestion=problem.suggestion, allowed=problem.allowed)
 
 
-def _beside(node: Node, config: Config, named: Path) -> Path:
+def _beside(node: Node, config: Config, named: str) -> str:
     """Return the file that is named, relative to the file in which the name stands."""
     in_file = node.location is not None and node.location.file in config.sources
-    here = Path(node.location.file).parent if node.location is not None and in_file else Path()
-    return named if named.is_absolute() else here / named
+    here = os.path.dirname(node.location.file) if node.location is not None and in_file else ""
+    return os.path.normpath(os.path.join(here, named))
 
 
 def _version(document: Document) -> list[Problem]:

@@ -52,7 +52,7 @@ def resolve_names(config: Config, registry: Registry) -> Names:
     known = registry.with_local(entry for module in local for entry in module.entries)
     found = survey(config, known)
     problems += found.problems
-    folders = tuple(str(module.folder) for module in local if module.folder is not None)
+    folders = tuple(module.folder for module in local if module.folder is not None)
     names = Names(Plan({}), problems=problems, folders=folders, renames=known.renames)
     resolver = Resolver(known, config, local)
     for mention in found.mentions:
@@ -84,7 +84,7 @@ def _resolve(mention: Mention, resolver: Resolver, names: Names) -> None:
 def _read(mention: Mention, entry: Entry, registry: Registry, names: Names) -> Iterator[Mention]:
     """Let the reader of a component read its arguments; yield the components that it names in its own way."""
     reader = registry.reader(entry)
-    arguments = _readable(mention, entry)
+    arguments = _readable(mention, entry) if reader is not None else None
     if reader is None or arguments is None:
         return
     try:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
-from pathlib import Path
 
 from offline_trainer_core.catalogue import Entry
 from offline_trainer_core.signature import Signature, read_signature, signature_of, unpacked
@@ -22,8 +22,8 @@ def signature_note(entry: Entry, signature: Signature) -> str:
     """Return the call and its place as a note: `model.mlp(dims, hidden=256)   ot_builtins/models.py:31`."""
     place = ""
     if signature.file:
-        parts = Path(signature.file).parts
+        parts = signature.file.replace(os.sep, "/").split("/")
         package = entry.reference.partition(":")[0].partition(".")[0]
         start = len(parts) - 1 - parts[::-1].index(package) if package in parts else len(parts) - 1
-        place = f"   {Path(*parts[start:]).as_posix()}:{signature.line}"
+        place = f"   {'/'.join(parts[start:])}:{signature.line}"
     return f"{signature.text(entry.key)}{place}"

@@ -8,7 +8,6 @@ import shlex
 import stat
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from offline_trainer_core.config import Config
@@ -44,7 +43,7 @@ def _may_be_older(file: str) -> bool:
     try:
         if not stat.S_ISREG(os.stat(file).st_mode):
             return False  # a pipe is read but once, a device has no end
-        with Path(file).open("rb") as stream:
+        with open(file, "rb") as stream:
             return _TRACE.search(stream.read(_MOST_BYTES)) is not None
     except (OSError, ValueError):
         return False  # who reads it next says why

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from offline_trainer_core import join_path
@@ -167,7 +166,10 @@ def _names_of_torchmetrics() -> list[str]:
     from importlib.util import find_spec
 
     spec = find_spec("torchmetrics")
-    source = Path(spec.origin).read_text(encoding="utf-8") if spec is not None and spec.origin else ""
+    if spec is None or not spec.origin:
+        return []
+    with open(spec.origin, encoding="utf-8") as stream:
+        source = stream.read()
     listed = re.search(r"^__all__ = \[(.*?)\]", source, re.MULTILINE | re.DOTALL)
     return re.findall(r'"(\w+)"', listed[1]) if listed else []
 

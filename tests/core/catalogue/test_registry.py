@@ -113,7 +113,7 @@ def test_a_local_module_registers_its_components(tmp_path: Path, monkeypatch: py
     source = "class Mine: pass\ndef register(registry): registry.register_module('loss.mine', Mine)\n"
     (tmp_path / "local_losses_a.py").write_text(source)
     registry = Registry()
-    import_local_module("local_losses_a", tmp_path, registry)
+    import_local_module("local_losses_a", str(tmp_path), registry)
     assert registry.find("loss.mine").target.__name__ == "Mine"
 
 
@@ -131,4 +131,4 @@ def test_a_local_module_that_fails_says_how(
     monkeypatch.syspath_prepend(str(tmp_path))
     (tmp_path / f"{name}.py").write_text(source)
     with pytest.raises(ComponentError, match=message):
-        import_local_module(name, tmp_path, Registry())
+        import_local_module(name, str(tmp_path), Registry())

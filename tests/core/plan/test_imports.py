@@ -64,7 +64,7 @@ def test_components_of_a_local_module_are_known_without_importing_it(check: Any,
     entry = report.plan.entries["loss"]
     assert (entry.label, entry.reference) == ("local code", "extensions_for_plan.mine:Mine")
     [module] = report.plan.local_modules
-    assert (module.name, module.folder) == ("extensions_for_plan.mine", extensions.parent)
+    assert (module.name, module.folder) == ("extensions_for_plan.mine", str(extensions.parent))
     assert not any(name.startswith("extensions_for_plan") for name in sys.modules)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import keyword
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -113,4 +112,6 @@ def describe(value: Any) -> str:
 
 def nearest(word: str, choices: Iterable[str]) -> str | None:
     """Return the choice that was probably meant."""
-    return next(iter(difflib.get_close_matches(word, list(choices), n=1)), None)
+    from difflib import get_close_matches
+
+    return next(iter(get_close_matches(word, list(choices), n=1)), None)
