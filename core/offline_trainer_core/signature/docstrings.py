@@ -18,6 +18,9 @@ NAMES = r"\*{0,2}\w+(?:\s*,\s*\*{0,2}\w+)*"
 GOOGLE = re.compile(rf"(?P<names>{NAMES})\s*(?:\(.*?\))?:(?:\s+(?P<text>.*))?")
 NUMPY = re.compile(rf"(?P<names>{NAMES})\s*(?::.*)?")
 SPHINX = re.compile(r":(?:param|argument|arg|keyword|key)\s+(?:[^:]*\s)?\*{0,2}(\w+)\s*:\s*(.*)")
+NO_ABBREVIATION = "".join(rf"(?<!\b{re.escape(word)})" for word in ("al.", "e.g.", "i.e.", "cf.", "vs."))
+END = re.compile(rf"(?<=\.){NO_ABBREVIATION}\s", re.IGNORECASE)
+END_OF_PART = re.compile(rf"(?<=[.;!?]){NO_ABBREVIATION}\s+", re.IGNORECASE)
 NEXT_STATEMENT = re.compile(r"^[A-Za-z_@#]", re.MULTILINE)
 ROLE = re.compile(r":\w+:(?=`)")
 
@@ -25,7 +28,7 @@ ROLE = re.compile(r":\w+:(?=`)")
 def first_sentence(doc: str) -> str:
     """Return the first sentence of a docstring on one line, empty where there is none."""
     paragraph = inspect.cleandoc(doc).partition("\n\n")[0]
-    return re.split(r"(?<=\.)\s", _plain(paragraph), maxsplit=1)[0]
+    return END.split(_plain(paragraph), maxsplit=1)[0]
 
 
 def argument_docs(doc: str) -> dict[str, str]:
@@ -78,7 +81,7 @@ def _plain(text: str) -> str:
 
 def _sentences(doc: str) -> Iterator[str]:
     for paragraph in inspect.cleandoc(doc).split("\n\n"):
-        yield from re.split(r"(?<=[.;!?])\s+", _plain(paragraph))
+        yield from END_OF_PART.split(_plain(paragraph))
 
 
 def _listed(lines: Sequence[str]) -> Iterator[tuple[str, list[str]]]:

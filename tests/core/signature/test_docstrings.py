@@ -64,6 +64,21 @@ def test_every_style_says_the_same(doc, indent) -> None:
     assert first_sentence(doc) == "Scores."
 
 
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Soft actor-critic (Haarnoja et al. 2018), e.g. for robots.",
+        "Clips, i.e. bounds, the ratio (cf. the paper) of new vs. old.",
+        "E.g. this.",
+        "Whatever is final.",
+    ],
+)
+def test_an_abbreviation_ends_no_sentence(sentence: str) -> None:
+    assert first_sentence(f"{sentence} And more.") == sentence
+    signature = Signature((Parameter("n"),), f"Before. {sentence.replace('.', ' `n`.', 1)} After.")
+    assert "After" not in documented(signature)["n"]
+
+
 def test_what_is_not_listed_is_what_the_prose_says_of_it() -> None:
     doc = "Saves every `n` steps. It deletes\nall but `keep + 1` of them.\n\nArgs:\n    n: How often."
     signature = Signature(tuple(map(Parameter, ("n", "keep", "steps"))), doc)
