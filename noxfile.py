@@ -58,7 +58,7 @@ def light(session: nox.Session) -> None:
     needed = [requirement for requirement in project["dependencies"] if not requirement.startswith("torch")]
     session.install(*CONSTRAINTS, *needed, "pytest", "pytest-xdist", "hypothesis", "jsonschema")
     session.install("--no-deps", "./core", *(f"./packages/{package}" for package in PACKAGES))
-    session.run("python", "-m", "pytest", "-n", "2", *session.posargs)
+    session.run("python", "-m", "pytest", "-n", "2", "-m", "not slow", *session.posargs)
 
 
 @nox.session(python="3.11")

@@ -36,6 +36,7 @@ def test_reading_loads_no_torch() -> None:
 
 
 def test_the_fields_are_those_of_a_recording() -> None:
+    pytest.importorskip("torch")
     from ot_example_plugins import recording
 
     assert read_demonstrations({}).fields == recording.FIELDS

@@ -18,7 +18,6 @@ from offline_trainer_core.plan import check_config_tree
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 
-needs_torch = pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed")
 CHANGES = {
     "training/two_processes.yaml": ["run.strategy=single"],
     "training/large_batches.yaml": ["run.compile=false"],
@@ -41,7 +40,6 @@ def test_it_has_no_problem(example: str, registry: Registry) -> None:
     assert check_config_tree(config, registry).problems == ()
 
 
-@needs_torch
 def test_it_runs(example: str, tmp_path: Path, recording: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from offline_trainer_core import run
 
@@ -52,7 +50,6 @@ def test_it_runs(example: str, tmp_path: Path, recording: Path, monkeypatch: pyt
     assert (result.status, result.state.global_step) == ("finished", 2)
 
 
-@needs_torch
 def test_it_runs_on_two_processes(tmp_path: Path) -> None:
     command = ["run", str(EXAMPLES / "training/two_processes.yaml"), "--nproc", "2", "+trainer.max_steps=2"]
     done = subprocess.run(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from offline_trainer_core.signature import read_signature
 
+needs_torch = pytest.mark.skipif(find_spec("torch") is None, reason="the classes of torch are read from its source")
 BASE = """
 params: {lr: 0.1}
 trainer: {_type_: trainer.default, max_epochs: 10}
@@ -93,6 +95,7 @@ def test_what_is_no_path_is_one_error(path, experiment, ot) -> None:
     assert "Traceback" not in done.stderr
 
 
+@needs_torch
 def test_errors_elsewhere_are_counted_and_do_not_get_in_the_way(experiment, ot) -> None:
     done = ot("explain", experiment, "trainer.max_epochs", "data.batch_size=many", "loss.fn=${nowhere}")
     assert done.returncode == 0
@@ -102,6 +105,7 @@ def test_errors_elsewhere_are_counted_and_do_not_get_in_the_way(experiment, ot) 
     assert "error: 'batch_size' of data.random_regression takes" in here
 
 
+@needs_torch
 @pytest.mark.parametrize("text", ["${oops", "${a b}", "${nowhere.x}", "${env:NOT_SET}", '"a ${loss.fn} b"', "${}"])
 def test_a_value_that_cannot_be_resolved_is_shown_as_unknown(text, experiment, ot) -> None:
     done = ot("explain", experiment, "loss.fn", f"loss.fn={text}")

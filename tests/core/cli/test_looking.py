@@ -44,6 +44,7 @@ try:
 finally:
     print("loaded:", *sys.modules, file=sys.stderr)
 """
+needs_torch = pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed: it cannot stay out")
 READERS = {"ot_builtins": ("readers",), "ot_policy_constructor": ("build", "ir")}
 """Packages whose readers a check of the experiment asks, and the modules that these need."""
 
@@ -75,7 +76,7 @@ def test_neither_torch_nor_a_plugin_is_loaded_among_200_distributions(arguments,
     assert not list(crowded_site.folder.glob("*.imported"))
 
 
-@pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed: it cannot be seen that it stays out")
+@needs_torch
 @pytest.mark.parametrize("look", LOOKS_AT_A_FILE, ids=" ".join)
 def test_looking_at_a_configuration_loads_neither_torch_nor_a_component(look, crowded_site, tmp_path) -> None:
     experiment = tmp_path / "experiment.yaml"
@@ -87,6 +88,7 @@ def test_looking_at_a_configuration_loads_neither_torch_nor_a_component(look, cr
     assert not list(crowded_site.folder.glob("*.imported"))
 
 
+@needs_torch
 def test_a_check_asks_readers_and_a_component_would_be_noticed(crowded_site, tmp_path) -> None:
     experiment = tmp_path / "experiment.yaml"
     experiment.write_text(EXPERIMENT)

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,7 @@ def test_colour_is_for_terminals_whose_owner_wants_it(screen: Screen, ot: Callab
     assert not ESCAPE.search(ot("check", "wrong.yaml").stdout)  # type: ignore[attr-defined]
 
 
+@pytest.mark.skipif(find_spec("torch") is None, reason="a run needs torch")
 def test_run_shows_the_same_problems_as_check(screen: Screen, ot: Callable[..., object]) -> None:
     checked, run = ot("check", "wrong.yaml"), ot("run", "wrong.yaml")
     problems = json.loads(ot("check", "wrong.yaml", "--format", "json").stdout)["problems"]  # type: ignore[attr-defined]
