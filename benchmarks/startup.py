@@ -39,6 +39,7 @@ def main() -> None:
         install_others(Path(folder))
         path = filter(None, [os.environ.get("PYTHONPATH"), folder])
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # installed packages have their byte code
         table = {name: compare(*command, arguments.rounds, environment) for name, command in COMMANDS.items()}
     for name, row in table.items():
         print(f"  {name:16}{1e3 * row['seconds']:7.0f} ms   {row['ratio']:5.2f} of `{row['reference']}`")
@@ -59,6 +60,7 @@ def install_others(folder: Path) -> None:
 def compare(command: tuple[str, ...], reference: str, rounds: int, environment: dict[str, str]) -> dict[str, object]:
     """Return the median seconds of `command`, and its ratio to a process that only imports `reference`."""
     ours, theirs = [], []
+    seconds(command, environment)  # the first round would write byte code
     for _ in range(rounds):
         ours.append(seconds(command, environment))
         theirs.append(seconds((sys.executable, "-c", reference), environment))
