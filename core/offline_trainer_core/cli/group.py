@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import gc
-import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -13,6 +12,7 @@ from typing import Any, NoReturn
 import click
 
 from offline_trainer_core.cli.advertised import advertised_commands, load_command
+from offline_trainer_core.cli.screen import colours
 from offline_trainer_core.spelling import did_you_mean
 
 __all__ = ["SUMMARIES", "main", "ot"]
@@ -68,8 +68,7 @@ class Commands(click.Group):
                 formatter.write_dl([(name, f"provided by {origin}") for name, origin in sorted(others.items())])
 
     def invoke(self, ctx: click.Context) -> Any:
-        if os.environ.get("NO_COLOR"):
-            ctx.color = False
+        ctx.color = colours()
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
@@ -134,7 +133,8 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
 
 def _refuse(error: click.ClickException) -> int:
     """Say what is wrong with the command line."""
-    click.echo(f"{click.style('error', fg='red', bold=True)}: {error.format_message()}", err=True)
+    title = click.style("error", fg="red", bold=True)
+    click.echo(f"{title}: {error.format_message()}", err=True, color=colours())
     if isinstance(error, click.UsageError) and error.ctx is not None:
         click.echo(f"  {error.ctx.get_usage()}\n  {error.ctx.command_path} --help says more", err=True)
     return error.exit_code

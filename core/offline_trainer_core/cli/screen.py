@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
@@ -15,11 +16,21 @@ if TYPE_CHECKING:
     from offline_trainer_core.errors import Problem
     from offline_trainer_core.installed import BrokenDistribution
 
-__all__ = ["print_broken", "print_problems", "print_table", "print_text", "print_yaml"]
+__all__ = ["colours", "print_broken", "print_problems", "print_table", "print_text", "print_yaml"]
 
 _COLOURS = {"error": "red", "warning": "yellow"}
 _GUTTER = re.compile(r" *(?:-->|\||=)|\d+ \|")
 """What stands left of the text in all lines of a problem but those of its title."""
+
+
+def colours() -> bool | None:
+    """Return whether the owner of the terminal asks for colours, or for none; None where the terminal decides.
+
+    `NO_COLOR` (no-color.org) goes before `FORCE_COLOR` (force-color.org); what is empty says nothing.
+    """
+    if os.environ.get("NO_COLOR"):
+        return False
+    return True if os.environ.get("FORCE_COLOR") else None
 
 
 def print_problems(problems: Sequence[Problem], *, err: bool = False) -> None:
@@ -86,18 +97,22 @@ def print_text(text: str) -> None:
 
 def print_yaml(text: str) -> None:
     """Print YAML `text`, coloured on a terminal."""
-    if not sys.stdout.isatty():
+    if not sys.stdout.isatty() and not colours():
         click.echo(text.rstrip("\n"))
         return
     from rich.syntax import Syntax
 
-    _terminal().print(Syntax(text.rstrip("\n"), "yaml", theme="ansi_dark", background_color="default", word_wrap=True))
+    # What is no terminal has no end of a line: there the longest line fits.
+    width = None if sys.stdout.isatty() else max(map(len, text.splitlines()), default=0) + 1
+    _terminal(width).print(
+        Syntax(text.rstrip("\n"), "yaml", theme="ansi_dark", background_color="default", word_wrap=True)
+    )
 
 
-def _terminal() -> Console:
+def _terminal(width: int | None = None) -> Console:
     from rich.console import Console
 
-    return Console(markup=False, highlight=False, emoji=False)
+    return Console(markup=False, highlight=False, emoji=False, width=width)
 
 
 def print_broken(broken: Iterable[BrokenDistribution]) -> None:

@@ -40,7 +40,11 @@ def screen(tmp_path: Path) -> Screen:
 
         ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-        clean = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "COLUMNS", "LINES")}
+        clean = {
+            key: value
+            for key, value in os.environ.items()
+            if key not in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES")
+        }
         command = [sys.executable, "-m", "offline_trainer_core", *arguments]
         process = subprocess.Popen(command, stdout=theirs, stderr=theirs, cwd=tmp_path, env={**clean, **env})
         os.close(theirs)
@@ -89,6 +93,30 @@ def test_colour_is_for_terminals_whose_owner_wants_it(screen: Screen, ot: Callab
 
 
 @pytest.mark.skipif(find_spec("torch") is None, reason="a run needs torch")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["check", "wrong.yaml"],
+        ["run", "wrong.yaml"],
+        ["show", "right.yaml"],
+        ["explain", "right.yaml", "run.name"],
+        ["plugins"],
+        ["chekc"],
+        ["check"],
+        ["run", "wrong.yaml", "--nproc", "none"],
+    ],
+)
+def test_colour_goes_through_a_pipe_where_it_is_asked_for(screen: Screen, ot, tmp_path, arguments) -> None:
+    (tmp_path / "right.yaml").write_text(f"run: {{name: {'long ' * 40}name}}\n")
+    plain, forced = (ot(*arguments, env={"NO_COLOR": "", "FORCE_COLOR": force}) for force in ("", "1"))
+    assert ESCAPE.search(forced.stdout + forced.stderr)
+    assert not ESCAPE.search(plain.stdout + plain.stderr)
+    refused = ot(*arguments, env={"NO_COLOR": "1", "FORCE_COLOR": "1"})
+    assert (refused.stdout, refused.stderr) == (plain.stdout, plain.stderr)
+    for coloured, text in ((forced.stdout, plain.stdout), (forced.stderr, plain.stderr)):
+        assert [line.rstrip() for line in ESCAPE.sub("", coloured).splitlines()] == text.splitlines()
+
+
 def test_run_shows_the_same_problems_as_check(screen: Screen, ot: Callable[..., object]) -> None:
     checked, run = ot("check", "wrong.yaml"), ot("run", "wrong.yaml")
     problems = json.loads(ot("check", "wrong.yaml", "--format", "json").stdout)["problems"]  # type: ignore[attr-defined]
