@@ -11,6 +11,7 @@ import click
 from offline_trainer_core.catalogue import installed_commands, installed_registry
 from offline_trainer_core.cli.options import traceback_option
 from offline_trainer_core.cli.screen import print_broken, print_table
+from offline_trainer_core.plan.renames import Renames
 
 if TYPE_CHECKING:
     from offline_trainer_core.catalogue import Registry
@@ -28,15 +29,16 @@ def command(as_json: bool) -> None:
     """
     registry = installed_registry()
     packages = _packages(registry)
+    unreadable = (*registry.broken, *Renames(registry.renames).broken)
     if as_json:
-        broken = [{"distribution": broken.name, "reason": broken.reason} for broken in registry.broken]
+        broken = [{"distribution": broken.name, "reason": broken.reason} for broken in unreadable]
         click.echo(json.dumps({"packages": packages, "broken": broken}, indent=2))
         return
     for package in packages:
         click.secho(f"{package['package']} {package['version']}", bold=True)
         provided = [(name, _in_words(package[name])) for name in ("components", "hooks", "commands")]
         print_table((), [("", name, words) for name, words in provided if words], fold=2)
-    print_broken(registry.broken)
+    print_broken(unreadable)
 
 
 def _packages(registry: Registry) -> list[dict[str, object]]:

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from offline_trainer_core.catalogue import CORE, Entry
 from offline_trainer_core.config import split_path
 from offline_trainer_core.errors import Problem
-from offline_trainer_core.installed import normalized
+from offline_trainer_core.installed import BrokenDistribution, normalized
 from offline_trainer_core.plan.document import Document, Mention
 from offline_trainer_core.signature import read_module
 
@@ -61,13 +61,18 @@ class Renames:
     """The tables of all installed distributions. `broken` says which could not be read, and why."""
 
     def __init__(self, entries: Iterable[Entry]) -> None:
-        self.broken: list[str] = []
+        self.broken: list[BrokenDistribution] = []
         self._all = [_rename(line, CORE) for line in _OURS]
         for entry in entries:
             try:
                 self._all += [_rename(line, entry.distribution) for line in _table(entry)]
             except ValueError as error:
-                self.broken.append(f"the renames of {entry.label} ({entry.reference}) cannot be read: {error}")
+                reason = f"its renames ({entry.reference}) cannot be read: {error}"
+                self.broken.append(BrokenDistribution(entry.distribution, reason))
+
+    def explanations(self, distribution: str | None = None) -> tuple[str, ...]:
+        """Return which tables, or which of a distribution's, could not be read: an old name may be in them."""
+        return tuple(f"{name}: {reason}" for name, reason in self.broken if distribution in (None, name))
 
     def component(self, key: str) -> Rename | None:
         """Return what became of the component `key` in the end; `key@distribution` asks its own table only."""
@@ -124,7 +129,8 @@ def _renamed_argument(problem: Problem, mention: Mention, entry: Entry, renames:
     name = str(split_path(problem.config_path)[-1])
     rename = renames.argument(entry.key, name) if problem.code == "unknown-argument" else None
     if rename is None:
-        return problem
+        broken = renames.explanations(entry.distribution) if problem.code == "unknown-argument" else ()
+        return replace(problem, notes=(*problem.notes, *broken))
     message = rename.sentence(name, rename.to, f" of {entry.key}")
     return replace(problem, code=rename.code, message=message, suggestion=rename.to, fix=_fix(mention.document, rename))
 

@@ -105,7 +105,7 @@ class Resolver(NamedTuple):
             _unknown_message(mention),
             suggestion=meant.removeprefix(mention.prefix) if meant else None,
             allowed=listing(key.removeprefix(mention.prefix) for key in known),
-            notes=(*self.registry.explanations(), *Renames(self.registry.renames).broken),
+            notes=(*self.registry.explanations(), *Renames(self.registry.renames).explanations()),
             fix=_install(mention) if mention.implied else None,
         )
 

@@ -135,6 +135,28 @@ def test_a_renamed_name_in_an_older_file_is_refused_with_the_command_that_mends_
     assert "_type_: loss.torch" in old.read_text()
 
 
+def test_a_table_of_renames_that_cannot_be_read_is_said_where_it_could_have_helped(ot, old, site) -> None:
+    groups = {
+        "offline_trainer.renames": {"lab": "lab:RENAMES"},
+        "offline_trainer.components": {"trainer.lab": "lab:Trainer", "trainer.other": "lab:Trainer"},
+    }
+    trainer = "class Trainer:\n    def __init__(self, rate: float = 0.1): ...\n"
+    site.add("lab", groups, {"lab.py": f"RENAMES = make()\n{trainer}"})
+    warning = "lab: its renames (lab:RENAMES) cannot be read: a table is a literal list of dicts"
+    assert f"warning: {warning}" in ot("plugins").stderr
+    assert json.loads(ot("plugins", "--json").stdout)["broken"][0]["distribution"] == "lab"
+    old.write_text("schema_version: 1\nrun: {name: a, out_dir: b}\ntrainer: {_type_: trainer.lab, speed: 1}\n")
+    (problem,) = notes(ot("check", "old.yaml", "--format", "json"), "unknown-argument")
+    assert any(note.startswith(warning) for note in problem)
+    old.write_text(old.read_text().replace("trainer.lab, speed", "trainer.default, speed"))
+    (problem,) = notes(ot("check", "old.yaml", "--format", "json"), "unknown-argument")
+    assert not any("renames" in note for note in problem)
+
+
+def notes(done, code: str) -> list[list[str]]:
+    return [problem["notes"] for problem in json.loads(done.stdout)["problems"] if problem["code"] == code]
+
+
 def test_a_file_of_today_loads_nothing_of_the_migration(ot, old: Path) -> None:
     script = (
         "import sys\nfrom offline_trainer_core import check_config\n"

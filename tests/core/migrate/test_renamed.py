@@ -123,7 +123,7 @@ def test_a_circle_of_renames_leads_nowhere(make: Make) -> None:
 @pytest.mark.parametrize("table", ["COMPUTED", "WRONG", "MISSING", "Huber"])
 def test_a_table_that_cannot_be_read_is_a_note_and_stops_no_other(table: str, make: Make) -> None:
     (problem,) = renamed_problems("loss: {_type_: loss.nowhere}", make(table, "RENAMES"))
-    assert any("the renames of ot-team 2.0" in note for note in problem.notes)
+    assert any("ot-team: its renames" in note for note in problem.notes)
     (renamed,) = renamed_problems("loss: {_type_: loss.smooth}", make(table, "RENAMES"))
     assert renamed.code == "renamed"
 
