@@ -48,7 +48,7 @@ if TYPE_CHECKING:
         Trainer,
     )
     from offline_trainer_core.run import build_registry, check_config, run
-    from offline_trainer_core.signature import validate_kwargs
+    from offline_trainer_core.signature.live import validate_kwargs
     from offline_trainer_core.types import (
         ArgsKwargs,
         ComponentOf,
@@ -133,7 +133,7 @@ _ROOMS = {
     "protocols": "Algorithm DataModule Evaluation IO Launcher Loader Logger Loss Metric OptimizerFactory Policy "
     "SchedulerFactory Stateful Step Strategy Trainer",
     "run": "build_registry check_config run",
-    "signature": "validate_kwargs",
+    "signature.live": "validate_kwargs",
     "types": "ArgsKwargs ComponentOf Interval LossOutput NonNegativeFloat NonNegativeInt PositiveFloat PositiveInt "
     "RunInfo RunResult SchedulerBundle TrainState UnitInterval",
 }

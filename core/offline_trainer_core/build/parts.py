@@ -7,7 +7,8 @@ from typing import Any
 
 from offline_trainer_core.build.models import build_models
 from offline_trainer_core.build.spec import build_spec
-from offline_trainer_core.catalogue import Registry, import_local_module
+from offline_trainer_core.catalogue import Registry
+from offline_trainer_core.catalogue.local import import_local_module
 from offline_trainer_core.config import Config, join_path
 from offline_trainer_core.distributed import Collectives
 from offline_trainer_core.engine import seed_everything

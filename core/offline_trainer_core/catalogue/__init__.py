@@ -1,6 +1,5 @@
 """Which components are installed, known from metadata alone: looking imports nothing."""
 
-from offline_trainer_core.catalogue.digest import code_digest
 from offline_trainer_core.catalogue.entry import Entry
 from offline_trainer_core.catalogue.installed import (
     installed_commands,
@@ -8,7 +7,6 @@ from offline_trainer_core.catalogue.installed import (
     installed_readers,
     installed_registry,
 )
-from offline_trainer_core.catalogue.local import import_local_module
 from offline_trainer_core.catalogue.registry import LeftOut, Registry
 from offline_trainer_core.catalogue.requirements import CORE
 
@@ -17,8 +15,6 @@ __all__ = [
     "Entry",
     "LeftOut",
     "Registry",
-    "code_digest",
-    "import_local_module",
     "installed_commands",
     "installed_plugins",
     "installed_readers",

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from offline_trainer_core.catalogue import import_local_module
 from offline_trainer_core.cli.options import config_argument, overrides_argument, traceback_option
 from offline_trainer_core.cli.screen import print_problems
 from offline_trainer_core.config import in_text_order
 from offline_trainer_core.errors import ComponentError, ConfigError, Problem
-from offline_trainer_core.plan import Layer, check_arguments_live, without_consequences
+from offline_trainer_core.plan import Layer, without_consequences
 from offline_trainer_core.run import try_check
 
 if TYPE_CHECKING:
@@ -47,6 +46,8 @@ def _check(source: str, overrides: Sequence[str], deep: bool) -> tuple[list[Laye
     report, config, registry = try_check(source, overrides)
     if not deep or config is None or registry is None:
         return list(report.layers), list(report.problems)
+    from offline_trainer_core.plan.deep import check_arguments_live
+
     found = list(_import_all(config, report.plan, registry))
     detail = f"{len(set(report.plan.entries.values()))} components imported"
     imports = Layer("imports", "failed" if found else "passed", detail)
@@ -58,6 +59,8 @@ def _check(source: str, overrides: Sequence[str], deep: bool) -> tuple[list[Laye
 
 def _import_all(config: Config, plan: Plan, registry: Registry) -> Iterator[Problem]:
     """Import what the plan names; yield a problem for each local module and component that cannot be imported."""
+    from offline_trainer_core.catalogue.local import import_local_module
+
     for module in plan.local_modules:
         try:
             import_local_module(module.name, module.folder, registry)

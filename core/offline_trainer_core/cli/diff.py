@@ -12,7 +12,8 @@ import click
 
 from offline_trainer_core.cli.options import traceback_option
 from offline_trainer_core.cli.source import config_source
-from offline_trainer_core.config import resolve_config, split_path, to_inline_yaml, to_yaml
+from offline_trainer_core.config import resolve_config, split_path
+from offline_trainer_core.config.dump import to_inline_yaml, to_yaml
 from offline_trainer_core.errors import UsageError
 from offline_trainer_core.explain import Difference, Subject, code_of, compare
 from offline_trainer_core.plan import plan_difference

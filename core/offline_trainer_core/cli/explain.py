@@ -13,7 +13,8 @@ import click
 from offline_trainer_core.cli.options import config_argument, overrides_argument, traceback_option
 from offline_trainer_core.cli.screen import print_table, print_text, print_yaml
 from offline_trainer_core.cli.source import config_source
-from offline_trainer_core.config import to_inline_yaml, to_yaml, try_resolve
+from offline_trainer_core.config import try_resolve
+from offline_trainer_core.config.dump import to_inline_yaml, to_yaml
 from offline_trainer_core.errors import ConfigError
 from offline_trainer_core.explain import explain
 from offline_trainer_core.plan import check_config_tree

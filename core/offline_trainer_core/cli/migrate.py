@@ -13,7 +13,7 @@ import click
 from offline_trainer_core.catalogue import installed_registry
 from offline_trainer_core.cli.options import traceback_option
 from offline_trainer_core.cli.screen import print_problems
-from offline_trainer_core.config import parse_written, read_written
+from offline_trainer_core.config.written import parse_written, read_written
 from offline_trainer_core.errors import UsageError
 from offline_trainer_core.migrate import rename, translated
 from offline_trainer_core.record.atomic import replace_file

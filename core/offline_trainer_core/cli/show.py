@@ -10,7 +10,8 @@ import click
 from offline_trainer_core.cli.options import config_argument, overrides_argument, traceback_option
 from offline_trainer_core.cli.screen import print_yaml
 from offline_trainer_core.cli.source import config_source
-from offline_trainer_core.config import MappingNode, SequenceNode, masked_node, resolve_config, split_path, to_yaml
+from offline_trainer_core.config import MappingNode, SequenceNode, masked_node, resolve_config, split_path
+from offline_trainer_core.config.dump import to_yaml
 from offline_trainer_core.config.secret_names import is_secret_path, without_secrets
 from offline_trainer_core.errors import UsageError
 from offline_trainer_core.spelling import did_you_mean

@@ -1,8 +1,6 @@
 """The configuration language: YAML files, overrides and the environment to one frozen tree of located values."""
 
 from offline_trainer_core.config.chain import inclusions
-from offline_trainer_core.config.digest import config_digest
-from offline_trainer_core.config.dump import to_inline_yaml, to_yaml
 from offline_trainer_core.config.findings import MOST, Found, as_shown, in_text_order
 from offline_trainer_core.config.paths import join_path, parent_path, split_path
 from offline_trainer_core.config.read import refusal
@@ -21,7 +19,6 @@ from offline_trainer_core.config.tree import (
     to_plain,
     walk,
 )
-from offline_trainer_core.config.written import parse_written, read_written
 
 __all__ = [
     "MOST",
@@ -34,7 +31,6 @@ __all__ = [
     "ScalarNode",
     "SequenceNode",
     "as_shown",
-    "config_digest",
     "has_unknown",
     "in_text_order",
     "inclusions",
@@ -44,15 +40,11 @@ __all__ = [
     "masked",
     "masked_node",
     "parent_path",
-    "parse_written",
-    "read_written",
     "redacted",
     "refusal",
     "resolve_config",
     "split_path",
-    "to_inline_yaml",
     "to_plain",
-    "to_yaml",
     "try_resolve",
     "walk",
 ]

@@ -7,15 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from offline_trainer_core.catalogue import Registry
-from offline_trainer_core.config import (
-    Config,
-    MappingNode,
-    Node,
-    SequenceNode,
-    parent_path,
-    split_path,
-    to_inline_yaml,
-)
+from offline_trainer_core.config import Config, MappingNode, Node, SequenceNode, parent_path, split_path
+from offline_trainer_core.config.dump import to_inline_yaml
 from offline_trainer_core.explain.difference import Change, difference
 from offline_trainer_core.explain.meanings import meaning_of
 from offline_trainer_core.plan.names import Names, resolve_names

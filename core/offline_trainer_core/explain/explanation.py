@@ -7,15 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from offline_trainer_core.catalogue import Entry, Registry
-from offline_trainer_core.config import (
-    Config,
-    is_secret_key,
-    join_path,
-    masked_node,
-    parent_path,
-    split_path,
-    to_inline_yaml,
-)
+from offline_trainer_core.config import Config, is_secret_key, join_path, masked_node, parent_path, split_path
+from offline_trainer_core.config.dump import to_inline_yaml
 from offline_trainer_core.config.secret_names import is_secret_path
 from offline_trainer_core.errors import Location, UsageError
 from offline_trainer_core.explain.meanings import FIELDS, Meaning, as_yaml, known_paths, meaning_of

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from offline_trainer_core.catalogue import Entry
-from offline_trainer_core.config import join_path, split_path, to_inline_yaml
+from offline_trainer_core.config import join_path, split_path
+from offline_trainer_core.config.dump import to_inline_yaml
 from offline_trainer_core.plan.document import RESERVED, Mention
 from offline_trainer_core.plan.names import Names
 from offline_trainer_core.plan.sections import MODEL_OPTIONS, RUN, SECTIONS, SETTINGS, Field, Section, is_free

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 from offline_trainer_core.catalogue import Registry, installed_registry
-from offline_trainer_core.config import Config, MappingNode, parse_written, read_written, to_plain
+from offline_trainer_core.config import Config, MappingNode, to_plain
+from offline_trainer_core.config.written import parse_written, read_written
 from offline_trainer_core.errors import ConfigError, Location, Problem
 from offline_trainer_core.migrate.draft import Block, to_node
 from offline_trainer_core.migrate.multi_model import translate_multi_model

@@ -1,7 +1,6 @@
 """From names in a configuration to entries of installed distributions, and everything that is wrong with them."""
 
 from offline_trainer_core.plan.consequences import without_consequences
-from offline_trainer_core.plan.deep import check_arguments_live
 from offline_trainer_core.plan.local import LocalModule
 from offline_trainer_core.plan.plan import Plan, plan_difference
 from offline_trainer_core.plan.report import CheckReport, Layer, check_config_tree, make_plan, report_unresolved
@@ -11,7 +10,6 @@ __all__ = [
     "Layer",
     "LocalModule",
     "Plan",
-    "check_arguments_live",
     "check_config_tree",
     "make_plan",
     "plan_difference",

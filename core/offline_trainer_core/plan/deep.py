@@ -8,7 +8,8 @@ from offline_trainer_core.errors import ComponentError
 from offline_trainer_core.plan.arguments import ArgumentCheck, check_call
 from offline_trainer_core.plan.calls import Call, calls_of
 from offline_trainer_core.plan.names import Names, resolve_names
-from offline_trainer_core.signature import Signature, signature_of
+from offline_trainer_core.signature import Signature
+from offline_trainer_core.signature.live import signature_of
 
 __all__ = ["check_arguments_live"]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from offline_trainer_core.catalogue import Entry, code_digest
+from offline_trainer_core.catalogue import Entry
 from offline_trainer_core.config import Config, parent_path, split_path
 from offline_trainer_core.plan.local import LocalModule
 
@@ -38,6 +38,8 @@ class Plan(NamedTuple):
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan as plain data: what is written into the run record and into every checkpoint."""
+        from offline_trainer_core.catalogue.digest import code_digest
+
         return {
             "entries": {
                 path: {

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 
 from offline_trainer_core.catalogue import Entry
-from offline_trainer_core.signature import Signature, read_signature, signature_of, unpacked
+from offline_trainer_core.signature import Signature, read_signature, unpacked
 
 __all__ = ["component_signature", "signature_note"]
 
@@ -14,8 +14,14 @@ __all__ = ["component_signature", "signature_note"]
 def component_signature(entry: Entry, folders: Iterable[str]) -> Signature | None:
     """Return what the component takes, or None where its source cannot tell. `folders`: where local modules are."""
     folders = tuple(folders) if entry.origin == "local" else ()
-    found = read_signature(entry.reference, folders) if entry.live is None else signature_of(entry.live)
+    found = _live_signature(entry) if entry.live is not None else read_signature(entry.reference, folders)
     return unpacked(found, folders) if found is not None else None
+
+
+def _live_signature(entry: Entry) -> Signature:
+    from offline_trainer_core.signature.live import signature_of
+
+    return signature_of(entry.live)
 
 
 def signature_note(entry: Entry, signature: Signature) -> str:

@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from offline_trainer_core.config import Config, config_digest, masked, redacted, to_yaml
+from offline_trainer_core.config import Config, masked, redacted
+from offline_trainer_core.config.digest import config_digest
+from offline_trainer_core.config.dump import to_yaml
 from offline_trainer_core.distributed import Collectives
 from offline_trainer_core.errors import CheckpointError, OfflineTrainerError
 from offline_trainer_core.plan import Plan

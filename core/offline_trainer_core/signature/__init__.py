@@ -3,7 +3,6 @@
 from offline_trainer_core.signature.annotations import read_type, type_in_words
 from offline_trainer_core.signature.fitting import Misfit, choices, find_misfit, named_components
 from offline_trainer_core.signature.forms import Choice, Form, Named, Object, kind_of
-from offline_trainer_core.signature.live import signature_of, validate_kwargs
 from offline_trainer_core.signature.parameters import Parameter, Signature, default_value, missing_and_unknown
 from offline_trainer_core.signature.source import Module, find_spec, read_module
 from offline_trainer_core.signature.static import read_signature
@@ -28,8 +27,6 @@ __all__ = [
     "read_module",
     "read_signature",
     "read_type",
-    "signature_of",
     "type_in_words",
     "unpacked",
-    "validate_kwargs",
 ]

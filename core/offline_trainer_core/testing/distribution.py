@@ -13,7 +13,8 @@ from offline_trainer_core.catalogue import (
     installed_readers,
     installed_registry,
 )
-from offline_trainer_core.signature import read_signature, signature_of
+from offline_trainer_core.signature import read_signature
+from offline_trainer_core.signature.live import signature_of
 from offline_trainer_core.testing.contract import Contract
 
 __all__ = ["DistributionContract"]

@@ -52,6 +52,7 @@ def python(tmp_path: Path) -> Python:
             [
                 "import json, sys",
                 "from offline_trainer_core.catalogue import *",
+                "from offline_trainer_core.catalogue.digest import code_digest",
                 "from offline_trainer_core.errors import ComponentError",
                 code,
                 "print(json.dumps(result))",

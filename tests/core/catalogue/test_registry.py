@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from offline_trainer_core.catalogue import Entry, Registry, import_local_module
+from offline_trainer_core.catalogue import Entry, Registry
+from offline_trainer_core.catalogue.local import import_local_module
 from offline_trainer_core.errors import ComponentError
 from offline_trainer_core.installed import BrokenDistribution
 

@@ -7,7 +7,8 @@ import yaml
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from offline_trainer_core.config import resolve_config, to_yaml
+from offline_trainer_core.config import resolve_config
+from offline_trainer_core.config.dump import to_yaml
 from offline_trainer_core.errors import ConfigError
 
 TEXTS = st.one_of(

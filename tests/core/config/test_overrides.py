@@ -7,7 +7,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offline_trainer_core.config import resolve_config, to_yaml
+from offline_trainer_core.config import resolve_config
+from offline_trainer_core.config.dump import to_yaml
 
 BASE = {"trainer": {"max_epochs": 3, "lr": 0.1}, "callbacks": [{"_type_": "cb.a", "n": 1}, "b"], "scheduler": None}
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from offline_trainer_core.config import config_digest, masked, redacted
+from offline_trainer_core.config import masked, redacted
+from offline_trainer_core.config.digest import config_digest
 from offline_trainer_core.config.secret_names import is_secret_key, is_secret_variable
 
 

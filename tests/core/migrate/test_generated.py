@@ -12,7 +12,8 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from offline_trainer_core.config import parse_written, to_plain
+from offline_trainer_core.config import to_plain
+from offline_trainer_core.config.written import parse_written
 from offline_trainer_core.migrate import translated
 
 words = st.sampled_from(["a", "b", "relu", "x.y", "two words", "it's", "1", "yes", "", "#1", "ü", "- a", "a: b"])

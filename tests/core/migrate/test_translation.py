@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from offline_trainer_core.config import MappingNode, ScalarNode, parse_written, to_plain, walk
+from offline_trainer_core.config import MappingNode, ScalarNode, to_plain, walk
+from offline_trainer_core.config.written import parse_written
 from offline_trainer_core.errors import ConfigError
 from offline_trainer_core.migrate import dialect_of, translated
 from offline_trainer_core.migrate.nested import TRAIN

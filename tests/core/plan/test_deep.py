@@ -10,7 +10,8 @@ import pytest
 
 from offline_trainer_core.catalogue import Entry, Registry
 from offline_trainer_core.config import Config, resolve_config
-from offline_trainer_core.plan import check_arguments_live, check_config_tree
+from offline_trainer_core.plan import check_config_tree
+from offline_trainer_core.plan.deep import check_arguments_live
 
 SOURCE = """
 import functools

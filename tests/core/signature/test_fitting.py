@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from offline_trainer_core.errors import ConfigError
-from offline_trainer_core.signature import missing_and_unknown, signature_of, validate_kwargs
+from offline_trainer_core.signature import missing_and_unknown
+from offline_trainer_core.signature.live import signature_of, validate_kwargs
 
 
 def plain(a: int, b: int = 1) -> None: ...

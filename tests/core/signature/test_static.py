@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from offline_trainer_core.signature import Signature, read_signature, signature_of
+from offline_trainer_core.signature import Signature, read_signature
+from offline_trainer_core.signature.live import signature_of
 
 NUMBERS = count()
 

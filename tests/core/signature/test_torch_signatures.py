@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from offline_trainer_core.signature import read_signature, signature_of
+from offline_trainer_core.signature import read_signature
+from offline_trainer_core.signature.live import signature_of
 
 PACKAGES = Path(__file__).parents[3] / "packages"
 LINE = re.compile(r'^"(?P<key>[\w.]+)"\s*= "(?P<module>torch[\w.]*):(?P<name>\w+)"', re.MULTILINE)
