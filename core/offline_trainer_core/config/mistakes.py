@@ -16,6 +16,10 @@ _QUOTED = re.compile(r""""(?:[^"\\\n]|\\.)*"|'(?:[^'\n]|'')*'""")
 _KEY = re.compile(r"""^(?P<indent>[ ]*(?:-[ ]+)*)(?P<key>[^\s:#=\[\]{}"'][^:#=\[\]{}"']*?)[ ]*(?P<rest>$|[:=#].*)""")
 
 
+_HEXADECIMAL = {"x": 2, "u": 4, "U": 8}
+"""How many digits follow the letter of an escape."""
+
+
 class Mistake(NamedTuple):
     """What is wrong in a text, at a line and a column counted from 0, and the YAML that mends it."""
 
@@ -61,7 +65,7 @@ class _Spot:
 
 
 def explain(text: str, error: Any) -> Mistake:
-    """Return what is probably wrong where `error` of PyYAML stopped; in its own words where that is not known."""
+    """Return what is probably wrong where `error` of PyYAML stopped."""
     problem, context = str(getattr(error, "problem", None) or error), str(getattr(error, "context", None) or "")
     begun: Any = getattr(error, "context_mark", None)
     mark: Any = getattr(error, "problem_mark", None) or begun
@@ -72,7 +76,7 @@ def explain(text: str, error: Any) -> Mistake:
     spot = _Spot(lines, mark.line, mark.column, problem, context, (begun.line, begun.column))
     known = (mistake for look in _LOOKS for mistake in look(spot))
     return next(
-        known, Mistake(spot.line, spot.column, f"not valid YAML: {problem}{f' ({context})' if context else ''}")
+        known, Mistake(spot.line, spot.column, "YAML allows nothing of this kind here", "quote the whole value")
     )
 
 
@@ -142,7 +146,7 @@ def _never_closed(spot: _Spot, line: int, column: int) -> Mistake:
 
 
 def _brackets(spot: _Spot) -> Iterator[Mistake]:
-    if spot.character in ("]", "}") and "block mapping" in spot.context:
+    if spot.character in ("]", "}") and ("block mapping" in spot.context or "<document start>" in spot.problem):
         yield Mistake(spot.line, spot.column, f"there is no bracket that this '{spot.character}' closes", "take it out")
     if "flow" not in spot.context:
         return
@@ -159,7 +163,7 @@ def _brackets(spot: _Spot) -> Iterator[Mistake]:
     elif not _is_closed(spot.lines, line, column):
         yield Mistake(line, column, f"this '{opening}' is never closed", f"close it with '{closing}'")
     elif spot.character in ("]", "}"):
-        message = f"a '{opening}' is closed by '{spot.character}'"
+        message = f"the '{opening}' of line {line + 1}, column {column + 1}, is closed by '{spot.character}'"
         yield Mistake(spot.line, spot.column, message, f"close it with '{closing}'")
     else:
         yield Mistake(spot.line, spot.column, "a comma is missing before this", "divide entries by ', '")
@@ -230,6 +234,9 @@ def _indentation(spot: _Spot) -> Iterator[Mistake]:
         else:
             message = "an item of a list cannot stand beside the keys of a mapping"
             yield Mistake(spot.line, spot.column, message, "give the list a key, and indent the items below it")
+    elif previous.startswith("- ", indent) and indent == spot.column:
+        message = "a key cannot stand beside the items of a list"
+        yield Mistake(spot.line, spot.column, message, "give the list a key, and indent the items below it")
     elif spot.character:
         message = f"nothing above is indented by {spot.column} spaces, as this is"
         yield Mistake(spot.line, spot.column, message, f"indent it by {indent} spaces, as the line above")
@@ -241,14 +248,30 @@ def _after_value(spot: _Spot) -> Iterator[Mistake]:
         yield Mistake(
             spot.line, spot.column, "this stands after the bracket that ends the value", "quote the whole value"
         )
-    elif "unknown escape" in spot.problem:
+    elif "unknown escape" in spot.problem or "hexdecimal" in spot.problem:
         slash = spot.text.rfind("\\", 0, spot.column + 1)
         escape = spot.text[slash : slash + 2]
         fix = "put the value into single quotes, or write \\\\ for a backslash"
-        yield Mistake(spot.line, slash, f"'{escape}' is no escape in double quotes", fix, 2)
+        what = "is no escape in double quotes"
+        if "hexdecimal" in spot.problem:
+            what = f"needs {_HEXADECIMAL.get(escape[1:], 2)} hexadecimal digits in double quotes"
+        yield Mistake(spot.line, slash, f"'{escape}' {what}", fix, 2)
     elif "block scalar" in spot.context:
         fix = "begin the text on the next line, indented"
         yield Mistake(spot.line, spot.column, "nothing but a comment can follow '|' or '>' on its line", fix)
 
 
-_LOOKS = (_tab, _first_character, _open_quote, _brackets, _colons, _indentation, _after_value)
+def _of_yaml_itself(spot: _Spot) -> Iterator[Mistake]:
+    """Yield tags, directives and ends of documents, which a configuration can do without."""
+    if " tag" in f"{spot.problem} {spot.context}" and "directive" not in spot.context:
+        line, column = spot.start if "tag" in spot.context else (spot.line, spot.column)
+        value = _value(spot.at(line)[column:], spot.at(line)[:column]) if spot.at(line)[column:] else "!"
+        yield Mistake(line, column, "this is no tag of YAML", f"quote it if it is a text: {_quoted(value)}", len(value))
+    elif "YAML" in spot.problem or "directive" in spot.context:
+        message = "a line that begins with '%' speaks to the reader of YAML, and this one says nothing that it knows"
+        yield Mistake(spot.line, 0, message, "take the line out")
+    elif "<document start>" in spot.problem:
+        yield Mistake(spot.line, spot.column, "this stands after the end of the text", "take out the '...' above it")
+
+
+_LOOKS = (_tab, _first_character, _open_quote, _brackets, _colons, _indentation, _after_value, _of_yaml_itself)

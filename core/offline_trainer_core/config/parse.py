@@ -48,7 +48,7 @@ def _report_syntax(error: yaml.YAMLError, text: str, file: str, findings: Findin
 
     found = explain(text, error)
     where = Location(file, found.line + 1, found.column + 1 + (column if found.line == 0 else 0))
-    if "another document" in found.message:
+    if "another document" in str(error):
         fix = "keep one document in a file and compose several files with 'defaults:'"
         findings.add("multiple-documents", "a second document begins here", location=where, fix=fix)
     else:

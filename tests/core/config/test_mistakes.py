@@ -60,9 +60,31 @@ def test_the_line_that_is_offered_mends_the_text(write, case):
     assert resolve_config(write("\n".join(lines))).plain()
 
 
-def test_a_mistake_that_is_not_known_is_told_in_the_words_of_the_parser(problems):
-    (found,) = problems("a: &x &y 1\n")
-    assert found.message.startswith("not valid YAML: ")
+@pytest.mark.parametrize(
+    ("text", "place", "message"),
+    [
+        ("a: 1\nb: &x &y 1\n", (2, 7), "YAML allows nothing of this kind here"),
+        ("a: 1\nb: !<x 1\n", (2, 4), "this is no tag of YAML"),
+        ("a: 1\nb: !x!y 1\n", (2, 4), "this is no tag of YAML"),
+        ("%YAML 3.0\n---\na: 1\n", (1, 1), "a line that begins with '%'"),
+        ("a: 1\n...\nb: 2\n", (3, 1), "this stands after the end of the text"),
+        ("{a: 1}}\n", (1, 7), "no bracket that this '}' closes"),
+        ("- a\nb: c\n", (2, 1), "a key cannot stand beside the items of a list"),
+        ('a: "\\u12"\n', (1, 5), "needs 4 hexadecimal digits"),
+        ("a: [1,\n  {b: 2],\n", (2, 8), "the '{' of line 2, column 3, is closed by ']'"),
+        ("a: {b: [1,\n  2}\n", (2, 4), "the '[' of line 1, column 8, is closed by '}'"),
+    ],
+)
+def test_the_words_of_the_parser_are_not_shown(problems, text, place, message):
+    (found,) = problems(text)
+    assert found.location[1:] == place
+    assert message in found.message
+    assert found.fix
+    assert not any(word in found.message for word in ("expected", "parsing", "scanning", "scalar", "token"))
+
+
+def test_a_second_document_is_told_as_one(problems):
+    assert [found.code for found in problems("a: 1\n---\nb: 2\n")] == ["multiple-documents"]
 
 
 def test_a_mistake_in_an_override_is_found_in_it(problems):
