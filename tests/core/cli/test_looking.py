@@ -49,10 +49,10 @@ READERS = {"ot_builtins": ("readers",), "ot_policy_constructor": ("build", "ir")
 """Packages whose readers a check of the experiment asks, and the modules that these need."""
 
 
-def modules_loaded_by(arguments: list[str], site: Path) -> set[str]:
-    code = f"import sys; sys.path.insert(0, {str(site)!r})\n{PROBE}"
-    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+def modules_loaded_by(arguments: list[str], site: Path, code: int = 0) -> set[str]:
+    program = f"import sys; sys.path.insert(0, {str(site)!r})\n{PROBE}"
+    done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True)
+    assert done.returncode == code, done.stderr
     return set(done.stderr.rpartition("loaded:")[2].split())
 
 
@@ -105,6 +105,16 @@ def test_the_trap_of_the_crowd_works(crowded_site) -> None:
 def test_help_loads_nothing_that_it_does_not_need(crowded_site) -> None:
     loaded = modules_loaded_by(["--help"], crowded_site.folder)
     assert not loaded & {"rich", "yaml", "numpy", "pluggy", "importlib_metadata"}
+
+
+@needs_torch
+def test_a_check_loads_nothing_that_only_mistakes_need(crowded_site, tmp_path) -> None:
+    costly = {"difflib", "email", "importlib_metadata", "packaging", "pathlib", "rich", "offline_trainer_core.record"}
+    right, wrong = tmp_path / "right.yaml", tmp_path / "wrong.yaml"
+    right.write_text(EXPERIMENT)
+    wrong.write_text(EXPERIMENT.replace("max_epochs", "max_epoch"))
+    assert not modules_loaded_by(["check", str(right)], crowded_site.folder) & costly
+    assert "difflib" in modules_loaded_by(["check", str(wrong)], crowded_site.folder, code=2)
 
 
 def test_help_lists_the_commands_that_packages_advertise(crowded_site, ot) -> None:
