@@ -14,10 +14,11 @@ from offline_trainer_core.config import (
     SequenceNode,
     is_unknown,
     join_path,
+    parent_path,
     split_path,
     to_plain,
 )
-from offline_trainer_core.errors import Problem, UsageError
+from offline_trainer_core.errors import Location, Problem, UsageError
 
 __all__ = ["RESERVED", "Document", "Mention", "below", "is_open", "is_spec", "text_of"]
 
@@ -42,8 +43,12 @@ class Document(NamedTuple):
         """Whether the keys at two paths are written in one file: else one may be meant to override the other."""
         if other is None:
             return False
-        here, there = (self.problem("", "", place, at_key=True).location for place in (path, other))
+        here, there = map(self._place_of_key, (path, other))
         return here is None or there is None or here.file == there.file
+
+    def _place_of_key(self, path: str) -> Location | None:
+        holder = self.config.find(parent_path(path))
+        return holder.key_locations.get(str(split_path(path)[-1])) if isinstance(holder, MappingNode) else None
 
 
 class Mention(NamedTuple):
