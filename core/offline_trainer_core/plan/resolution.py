@@ -16,7 +16,7 @@ from offline_trainer_core.plan.local import LocalModule
 from offline_trainer_core.plan.renames import Renames, renamed_component
 from offline_trainer_core.plan.specs import TARGET
 from offline_trainer_core.signature import find_spec
-from offline_trainer_core.spelling import listing
+from offline_trainer_core.spelling import listing, nearest
 
 __all__ = ["Resolver"]
 
@@ -97,9 +97,11 @@ class Resolver(NamedTuple):
             return mention.problem("unseen-component", message, severity="warning", notes=(", ".join(computed),))
         kinds = mention.kinds or (mention.key.partition(".")[0],)
         known = [key for kind in kinds for key in self.registry.keys(kind)]
-        meant = self.registry.suggest(mention.key)
-        if mention.kinds and meant is not None and meant not in known:
-            meant = next((key for key in known if key.partition(".")[2] == mention.key.rpartition(".")[2]), meant)
+        bare = mention.key.partition("@")[0]
+        same_name = (key for key in known if key.partition(".")[2] == bare.rpartition(".")[2])
+        meant = next(same_name, None) or nearest(bare, known)
+        if meant is None and not mention.kinds:
+            meant = self.registry.suggest(bare)
         return mention.problem(
             "unknown-component",
             _unknown_message(mention),
