@@ -18,6 +18,7 @@ import yaml
 
 from offline_trainer_core.catalogue import Registry
 from offline_trainer_core.config import try_resolve
+from offline_trainer_core.config.findings import Found
 from offline_trainer_core.errors import Problem
 from offline_trainer_core.plan import check_config_tree, report
 from offline_trainer_core.plan.arguments import ArgumentCheck
@@ -163,7 +164,7 @@ def test_there_are_many_words() -> None:
 def test_without_signatures_typos_would_slip_through(
     registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(report, "check_arguments", lambda names: ArgumentCheck((), 0, ()))
+    monkeypatch.setattr(report, "check_arguments", lambda names: ArgumentCheck(Found(), 0, ()))
     _, survivors = misspell_all("quickstart/first.yaml", registry, tmp_path)
     assert any("data.batch_size" in survivor for survivor in survivors)
 
