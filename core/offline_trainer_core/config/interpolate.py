@@ -40,6 +40,8 @@ def interpolate(root: MappingNode, env: Mapping[str, str], findings: Findings) -
         return root
     if problem := excess(*interpolation.extent.of(resolved)):
         findings.at(root, *problem)
+        findings.is_incomplete = True  # whatever walks it would take as long as it is large
+        return root
     return resolved
 
 

@@ -175,9 +175,10 @@ def _unknown(config: Config, names: Names, path: str) -> str:
     """Return what to say of a path that is neither set nor known: the nearest beside it, below it, or anywhere."""
     paths = list(dict.fromkeys([*(place for place, _ in config.walk() if place), *known_paths(names)]))
     parent = parent_path(path)
-    beside = [other for other in paths if parent_path(other) == parent]
+    beside = {str(split_path(other)[-1]): other for other in paths if parent_path(other) == parent}
     leaf = str(split_path(path)[-1])
     elsewhere = [other for other in paths if str(split_path(other)[-1]) == leaf]
-    meant = nearest(path, beside) or (elsewhere[0] if len(elsewhere) == 1 else None)
-    hint = f"; did you mean '{meant}'?" if meant else did_you_mean(path, paths)
+    near = nearest(leaf, beside)
+    meant = beside[near] if near else elsewhere[0] if len(elsewhere) == 1 else None
+    hint = f"; did you mean '{meant}'?" if meant else "" if beside else did_you_mean(path, paths)
     return f"'{path}' is not set, and nothing known stands there{hint}"

@@ -295,3 +295,11 @@ def test_a_hundred_mistakes_are_all_shown(whole: Whole) -> None:
     report = whole(EXPERIMENT + "".join(f"lss{number}: 1\n" for number in range(100)))
     assert [problem.code for problem in report.problems] == ["unknown-key"] * 100
     assert all(layer.status != "skipped" for layer in report.layers)
+
+
+@pytest.mark.parametrize(("doublings", "is_read"), [(12, True), (15, False)])
+def test_a_tree_that_is_too_large_as_a_whole_is_not_walked(whole: Whole, doublings: int, is_read: bool) -> None:
+    doubled = "".join(f"  x{n + 1}: ['${{params.x{n}}}', '${{params.x{n}}}']\n" for n in range(doublings))
+    report = whole(f"{EXPERIMENT}params:\n  x0: 1\n{doubled}")
+    assert [problem.code for problem in report.errors] == ([] if is_read else ["too-large"])
+    assert [layer.status for layer in report.layers].count("skipped") == (0 if is_read else 3)
