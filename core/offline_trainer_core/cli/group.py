@@ -44,8 +44,6 @@ class Commands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in SUMMARIES:
-            if cmd_name not in LASTING:
-                _collect_nothing()
             module = import_module(f"offline_trainer_core.cli.{cmd_name}")
             return module.command  # type: ignore[no-any-return]
         return load_command(cmd_name)
@@ -122,6 +120,8 @@ def _collect_nothing() -> None:
 
 def main(args: Sequence[str] | None = None) -> NoReturn:
     """Run `ot` with `args` (default: those of the process) and end the process with the exit code."""
+    if args is None and sys.argv[1:2] and sys.argv[1] in SUMMARIES and sys.argv[1] not in LASTING:
+        _collect_nothing()
     try:
         code = ot.main(args=args, prog_name="ot", standalone_mode=False)
     except click.ClickException as error:

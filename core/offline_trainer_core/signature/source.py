@@ -86,7 +86,7 @@ class Bindings:
 
 
 _SPECS: dict[tuple[str, tuple[str, ...], tuple[str, ...]], ModuleSpec] = {}
-_READ: dict[tuple[str, str, int, tuple[str, ...]], Module | None] = {}
+_READ: dict[tuple[str, str, tuple[str, ...]], tuple[int, Module | None]] = {}
 
 
 def find_spec(name: str, folders: Sequence[str] = ()) -> ModuleSpec | None:
@@ -138,10 +138,10 @@ def read_module(name: str, folders: tuple[str, ...] = ()) -> Module | None:
     except OSError:  # inside an archive, or gone
         _SPECS.pop((name, folders, tuple(sys.path)), None)
         changed = 0
-    known = (name, spec.origin, changed, folders)
-    if known not in _READ:
-        _READ[known] = _read(name, spec, folders)
-    return _READ[known]
+    known = (name, spec.origin, folders)
+    if known not in _READ or _READ[known][0] != changed:
+        _READ[known] = changed, _read(name, spec, folders)
+    return _READ[known][1]
 
 
 def _read(name: str, spec: ModuleSpec, folders: tuple[str, ...]) -> Module | None:

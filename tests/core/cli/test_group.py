@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from importlib import import_module
 
 import pytest
@@ -124,3 +126,17 @@ def test_output_to_a_file_has_no_colour(ot) -> None:
     done = ot("components", "--knd")
     assert "\x1b" not in done.stdout + done.stderr
     assert "\x1b" not in ot("info", "no.such").stderr
+
+
+def test_garbage_is_collected_in_what_lives_on_and_not_in_what_ends_in_a_blink() -> None:
+    program = (
+        "import gc\nfrom offline_trainer_core.cli import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    print(gc.isenabled())"
+    )
+
+    def collects(*arguments: str) -> bool:
+        done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True)
+        return done.stdout.splitlines()[-1] == "True"
+
+    assert not collects("check", "--help")
+    assert collects("run", "--help")

@@ -117,6 +117,7 @@ def test_colour_goes_through_a_pipe_where_it_is_asked_for(screen: Screen, ot, tm
         assert [line.rstrip() for line in ESCAPE.sub("", coloured).splitlines()] == text.splitlines()
 
 
+@pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed: nothing can be run")
 def test_run_shows_the_same_problems_as_check(screen: Screen, ot: Callable[..., object]) -> None:
     checked, run = ot("check", "wrong.yaml"), ot("run", "wrong.yaml")
     problems = json.loads(ot("check", "wrong.yaml", "--format", "json").stdout)["problems"]  # type: ignore[attr-defined]
