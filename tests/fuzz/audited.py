@@ -17,6 +17,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
+import xxhash  # noqa: F401  (a check imports it when a file names local modules)
 from malicious import experiment
 from trial import STYLES
 

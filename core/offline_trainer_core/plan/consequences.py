@@ -22,7 +22,8 @@ _BLAMED: Mapping[str, tuple[str, ...]] = {
     "distribution-not-allowed": ("settings.allowed_distributions",),
     "frozen-optimizer": ("model.components",),
     "import-not-allowed": ("settings.allowed_import_prefixes", "settings.allow_imports"),
-    "missing-section": ("algorithm", "trainer"),
+    "missing-section": ("algorithm",),
+    "missing-section data": ("trainer",),
     "precision-device": ("run.device", "run.precision"),
     "scheduler-names": ("optimizer",),
     "target-not-allowed": ("settings.allow_target",),
@@ -30,7 +31,8 @@ _BLAMED: Mapping[str, tuple[str, ...]] = {
     "unknown-model-component": ("model.components",),
     "unknown-optimizer": ("optimizer",),
 }
-"""By the code of a problem, the places elsewhere that decide whether there is one: what is wrong there comes first."""
+"""By the code of a problem, and its path where that matters, the places elsewhere that decide whether there is one:
+what is wrong there comes first."""
 _ABSENT = ("missing-argument", "missing-key", "missing-monitor", "missing-section", "missing-type", "one-form")
 """Codes of what is absent from a mapping."""
 _CAUSES = frozenset(
@@ -59,7 +61,8 @@ def without_consequences(
     kept = []
     for problem in found:
         inner, path = _document(problem, config, model_files)
-        blamed = (place for place in _BLAMED.get(problem.code, ()) if not path.startswith(place))
+        places = _BLAMED.get(f"{problem.code} {path}") or _BLAMED.get(problem.code, ())
+        blamed = (place for place in places if not path.startswith(place))
         if problem.code in _CAUSES or not (
             _is_about_unknown(problem, inner, path)
             or (problem.code in _ABSENT and problem.config_path in misspelled)
