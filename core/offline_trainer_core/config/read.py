@@ -16,7 +16,9 @@ from offline_trainer_core.spelling import listing, nearest
 __all__ = ["is_clean", "read_text", "real_path", "refusal"]
 
 _SUFFIXES = (".yaml", ".yml")
-_NOT_PRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_FORBIDDEN_ASCII = "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
+_FORBIDDEN = "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+"""What YAML does not allow. To compile this takes longer than to read a configuration: only who needs it pays."""
 
 
 def read_text(file: str, reference: ScalarNode, findings: Findings) -> str | None:
@@ -69,7 +71,8 @@ def real_path(file: str) -> str:
 
 def is_clean(text: str, file: str, findings: Findings) -> bool:
     """Return whether YAML allows every character of `text`; report the first that it does not."""
-    found = _NOT_PRINTABLE.search(text)
+    forbidden = _FORBIDDEN_ASCII if text.isascii() else _FORBIDDEN
+    found = re.search(forbidden, text)
     if found is None:
         return True
     before = text[: found.start()].splitlines() or [""]
@@ -77,7 +80,7 @@ def is_clean(text: str, file: str, findings: Findings) -> bool:
         before.append("")
     place = Location(file, len(before), len(before[-1]) + 1)
     fix = 'write it as an escape in double quotes, such as "\\x00"'
-    findings.sources[file] = _NOT_PRINTABLE.sub("\ufffd", text)  # a terminal would obey what it is shown
+    findings.sources[file] = re.sub(forbidden, "\ufffd", text)  # a terminal would obey what it is shown
     findings.add("bad-character", f"the character {found.group()!r} is not allowed in YAML", location=place, fix=fix)
     return False
 

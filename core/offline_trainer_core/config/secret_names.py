@@ -17,8 +17,8 @@ _VARIABLE = re.compile(
     r"(^|_)(TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|PWD|CREDENTIALS?|KEY|APIKEY)(_|$)",
     re.IGNORECASE,
 )
-_ASSIGNMENT = re.compile(r"""(?<![\w-])(["']?)([\w-]+)\1\s*[:=]\s*""")
-_DEFAULT = re.compile(r"\$\{env:(?:\w+:)?(\w+),([^}]+)\}")
+_ASSIGNMENT = r"""(?<![\w-])(["']?)([\w-]+)\1\s*[:=]\s*"""
+_DEFAULT = r"\$\{env:(?:\w+:)?(\w+),([^}]+)\}"
 _QUOTED = re.compile(r""""(?:[^"\\]|\\.)*"|'(?:[^']|'')*'""")
 _SHOWN = re.compile(r"""["']?\$\{|(?:null|~|true|false)?\s*(?:$|[,}\]#])""", re.IGNORECASE)
 """What may be shown under a secret key: an expression, and what is no secret."""
@@ -44,11 +44,11 @@ def without_secrets(text: str) -> str:
 
     Nothing else moves: columns are as before.
     """
-    for found in reversed(list(_ASSIGNMENT.finditer(text))):
+    for found in reversed(list(re.finditer(_ASSIGNMENT, text))):
         if is_secret_key(found[2]) and not _SHOWN.match(text, found.end()):
             end = _end_of_value(text, found.end())
             text = _starred(text, found.end(), end)
-    for found in _DEFAULT.finditer(text):
+    for found in re.finditer(_DEFAULT, text):
         if is_secret_variable(found[1]):
             text = _starred(text, *found.span(2))
     return text
