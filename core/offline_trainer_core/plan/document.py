@@ -20,7 +20,7 @@ from offline_trainer_core.config import (
 )
 from offline_trainer_core.errors import Location, Problem, UsageError
 
-__all__ = ["RESERVED", "Document", "Mention", "below", "is_open", "is_spec", "text_of"]
+__all__ = ["RESERVED", "Document", "Mention", "below", "is_null", "is_open", "is_spec", "text_of"]
 
 RESERVED = ("_type_", "_target_", "_args_", "_kwargs_")
 
@@ -123,6 +123,11 @@ def is_open(node: Node) -> bool:
     if not isinstance(node, MappingNode):
         return is_unknown(node)
     return not node.is_complete or (not is_spec(node) and any(map(is_open, node.items.values())))
+
+
+def is_null(node: Node | None) -> bool:
+    """Whether `node` is absent or null."""
+    return node is None or (isinstance(node, ScalarNode) and node.value is None)
 
 
 def text_of(node: Node | None) -> str | None:

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from offline_trainer_core.config import Found, MappingNode, Node, ScalarNode, SequenceNode, join_path, split_path
+from offline_trainer_core.config import Found, MappingNode, Node, SequenceNode, join_path, split_path
 from offline_trainer_core.errors import Problem
-from offline_trainer_core.plan.document import RESERVED, Document, Mention, is_spec, text_of
+from offline_trainer_core.plan.document import RESERVED, Document, Mention, is_null, is_spec, text_of
 from offline_trainer_core.spelling import nearest
 
 __all__ = ["TARGET", "SpecWalk"]
@@ -132,15 +132,11 @@ def _form_problems(document: Document, node: MappingNode, path: str) -> Iterator
         if key in node.items and text_of(node.get(key)) is None:
             yield document.problem("wrong-type", f"'{key}' takes the name of a component", join_path(path, key))
     positional, named = node.get("_args_"), node.get("_kwargs_")
-    if positional is not None and not isinstance(positional, SequenceNode) and not _is_null(positional):
+    if positional is not None and not isinstance(positional, SequenceNode) and not is_null(positional):
         yield document.problem("wrong-type", "'_args_' takes a list", join_path(path, "_args_"))
-    if named is not None and not isinstance(named, MappingNode) and not _is_null(named):
+    if named is not None and not isinstance(named, MappingNode) and not is_null(named):
         yield document.problem("wrong-type", "'_kwargs_' takes a mapping", join_path(path, "_kwargs_"))
     for key in named.items if isinstance(named, MappingNode) else ():
         if key in node.items and key not in RESERVED:
             place = join_path(join_path(path, "_kwargs_"), key)
             yield document.problem("duplicate-argument", f"'{key}' is given twice", place, at_key=True)
-
-
-def _is_null(node: Node) -> bool:
-    return isinstance(node, ScalarNode) and node.value is None

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from offline_trainer_core.catalogue import Registry
 from offline_trainer_core.config import Config, Found, MappingNode, Node, ScalarNode, SequenceNode, join_path
 from offline_trainer_core.errors import Problem
-from offline_trainer_core.plan.document import Document, Mention, is_spec
+from offline_trainer_core.plan.document import Document, Mention, is_null, is_spec
 from offline_trainer_core.plan.fields import check_fields, check_value, unknown_key
 from offline_trainer_core.plan.model_forms import ModelForms
 from offline_trainer_core.plan.sections import RUN, SECTIONS, SETTINGS, Section, is_free
@@ -34,7 +34,7 @@ def survey(config: Config, registry: Registry) -> Survey:
     walk.problems += _top_level_keys(document)
     for key, section in SECTIONS.items():
         node = config.root.get(key)
-        if _is_null(node) and not (section.required and node is None):
+        if is_null(node) and not (section.required and node is None):
             walk.mentions += _implied(document, key, section)
         elif node is not None and section.form == "model":
             models.read(document, node, key)
@@ -45,10 +45,6 @@ def survey(config: Config, registry: Registry) -> Survey:
 
 def _strict(config: Config) -> bool:
     return config.plain("settings.strict") is not False
-
-
-def _is_null(node: Node | None) -> bool:
-    return node is None or (isinstance(node, ScalarNode) and node.value is None)
 
 
 def _top_level_keys(document: Document) -> Iterator[Problem]:
@@ -98,7 +94,7 @@ def _named(document: Document, node: Node, key: str, section: Section, walk: Spe
         walk.slot(document, node, key, section.kinds)
         return
     for name, item in node.items.items():
-        if not _is_null(item):
+        if not is_null(item):
             walk.slot(document, item, join_path(key, name), section.kinds)
 
 
