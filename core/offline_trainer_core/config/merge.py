@@ -170,7 +170,9 @@ def _read_container(node: Node, findings: Findings, path: str) -> _Container | N
         findings.at(node, "bad-merge", message, path, fix="add 'key: name'")
     elif mode in _MODES and mode != "keyed" and "key" in node.items:
         findings.at(node.items["key"], "bad-merge", f"'key' goes with 'keyed' only, not with '{mode}'", path)
-    if len(findings.problems) > before or mode not in _MODES:
+    if (
+        len(findings.problems) > before or mode not in _MODES or "_value_" not in node.items
+    ):  # a full report takes no more
         return None
     return _Container(mode, node.items["_value_"], field)
 

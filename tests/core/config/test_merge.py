@@ -154,3 +154,8 @@ def test_a_merged_value_remembers_what_it_replaced(resolve):
     )
     assert [(h.value, h.directive) for h in config.find("lr").history] == [(v, "file") for v in (3, 2, 1.5, 1)]
     assert [(h.value, h.directive) for h in config.find("l").history] == [([1, 2], "merge append"), ([1], "file")]
+
+
+def test_a_container_without_a_value_is_survived_where_the_report_is_full_already(problems) -> None:
+    found = problems("".join(f"a{number}: {{_merge_: append}}\n" for number in range(150)))
+    assert {problem.code for problem in found} == {"bad-merge", "too-many-problems"}
