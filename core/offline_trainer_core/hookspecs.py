@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.optim import Optimizer
 
+    from offline_trainer_core.types import Exactness
+
 __all__ = ["PROJECT", "hookimpl", "hookspec"]
 
 PROJECT = "offline_trainer"
@@ -27,6 +29,11 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 @hookspec
 def on_fit_start(context: Any) -> None:
     """Everything is built and restored; the first epoch is about to begin."""
+
+
+@hookspec
+def on_resume(context: Any, exactness: Exactness) -> None:
+    """The state of a checkpoint is restored; `exactness` says how far the run will repeat the uninterrupted one."""
 
 
 @hookspec

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ArgsKwargs",
     "ComponentOf",
+    "Exactness",
     "Interval",
     "LossOutput",
     "NonNegativeFloat",
@@ -97,6 +98,26 @@ class TrainState:
 
 
 @dataclass(frozen=True)
+class Exactness:
+    """How far a resumed run repeats the run that was never interrupted, and what stands in the way of more.
+
+    `exact`: every bit. `order-only`: the same samples in the same order, with other random numbers or other rounding.
+    `weights-only`: from the same weights on, another run.
+    """
+
+    level: Literal["exact", "order-only", "weights-only"] = "exact"
+    reasons: tuple[str, ...] = ()
+
+    def lowered(self, level: Literal["order-only", "weights-only"], reason: str) -> Exactness:
+        """Return the exactness that is left when `reason` allows no more than `level`."""
+        lowest = "weights-only" if "weights-only" in (self.level, level) else level
+        return Exactness(lowest, (*self.reasons, reason))
+
+    def __str__(self) -> str:
+        return f"{self.level} ({'; '.join(self.reasons)})" if self.reasons else self.level
+
+
+@dataclass(frozen=True)
 class RunInfo:
     """What every part of a run may know about it."""
 
@@ -116,6 +137,12 @@ class RunInfo:
     plan: Mapping[str, Any] = field(default_factory=dict)
     """Every component of the run with its distribution and version, for checkpoints."""
     config_digest: str = ""
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    """What the bits of a result depend on beside the plan: device, threads, versions; for checkpoints."""
+    exactness: Exactness | None = None
+    """What is known of a resume before anything is built; None where the run starts anew."""
+    renewed: frozenset[str] = frozenset()
+    """Top-level sections that were changed since the checkpoint, and are to take effect, such as `optimizer`."""
     checkpoints: Any = None
     """The run's checkpoint store (`offline_trainer_core.record.CheckpointStore`)."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,10 @@ class Manifest:
     counters: Mapping[str, Any]
     config_digest: str
     plan: Mapping[str, Any] | None
+    environment: Mapping[str, Any]
+    """What the bits of the state depend on beside the plan: device, threads, versions."""
+    resumes: Sequence[Mapping[str, Any]]
+    """Every resume on the way here: its step, and how exact it was."""
     files: Mapping[str, FileEntry]
     format: int = _FORMAT
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -53,6 +53,8 @@ class CheckpointStore:
         counters: Mapping[str, Any],
         plan: Mapping[str, Any] | None = None,
         config_digest: str = "",
+        environment: Mapping[str, Any] | None = None,
+        resumes: Sequence[Mapping[str, Any]] = (),
         asynchronous: bool = False,
     ) -> Path:
         """Save `state`, a mapping from section to nest, as checkpoint `name`, and return its folder.
@@ -73,6 +75,8 @@ class CheckpointStore:
             counters=dict(counters),
             config_digest=config_digest,
             plan=None if plan is None else dict(plan),
+            environment=dict(environment or {}),
+            resumes=list(resumes),
             files={},
         )
         if asynchronous:
