@@ -59,6 +59,8 @@ class Saver:
             counters=Counters(context.state).state_dict(),
             plan=run.plan,
             config_digest=run.config_digest,
+            config=run.hparams,
+            environment=run.environment,
             asynchronous=asynchronous,
         )
         self.saved_at = context.state.global_step

@@ -47,6 +47,8 @@ class Manifest:
     counters: Mapping[str, Any]
     config_digest: str
     plan: Mapping[str, Any] | None
+    config: Mapping[str, Any]
+    """The resolved configuration, secrets masked: what a run that goes on from here is compared with."""
     environment: Mapping[str, Any]
     """What the bits of the state depend on beside the plan: device, threads, versions."""
     resumes: Sequence[Mapping[str, Any]]
