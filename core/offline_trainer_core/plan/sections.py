@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple
 
-__all__ = ["MODEL_FORMS", "MODEL_OPTIONS", "RUN", "SECTIONS", "SETTINGS", "Field", "Section", "is_free"]
+__all__ = ["MODEL_FORMS", "MODEL_OPTIONS", "RUN", "SECTIONS", "SETTINGS", "Effect", "Field", "Section", "is_free"]
+
+Effect = Literal["none", "rounding", "training"]
+"""What a change does to a run that is resumed: nothing to a bit of what is trained, other rounding, or another
+training. What is not known is `training`."""
 
 
 class Field(NamedTuple):
@@ -14,6 +18,7 @@ class Field(NamedTuple):
     description: str
     default: Any = None
     required: bool = False
+    effect: Effect = "training"
 
 
 class Section(NamedTuple):
@@ -32,14 +37,19 @@ class Section(NamedTuple):
     """The component that takes part where the section is absent."""
     default: Any = None
     """What holds where a section of values is absent."""
+    effect: Effect = "training"
 
 
 SECTIONS: dict[str, Section] = {
-    "schema_version": Section("The version of this language.", "values", annotation="Literal[1]", default=1),
-    "settings": Section("How strictly names are taken, and which code may be named.", "fields"),
-    "imports": Section("Local modules whose `register(registry)` adds components.", "values", annotation="list[str]"),
+    "schema_version": Section(
+        "The version of this language.", "values", annotation="Literal[1]", default=1, effect="none"
+    ),
+    "settings": Section("How strictly names are taken, and which code may be named.", "fields", effect="none"),
+    "imports": Section(
+        "Local modules whose `register(registry)` adds components.", "values", annotation="list[str]", effect="none"
+    ),
     "plugins": Section("Installed hook plugins that take part in this run.", "values", annotation="list[str]"),
-    "params": Section("Values to interpolate from: `${params.name}`.", "values"),
+    "params": Section("Values to interpolate from: `${params.name}`.", "values", effect="none"),
     "run": Section("Name, place, seed and device of the run.", "fields", required=True),
     "model": Section("The network, or several under `components`.", "model", ("model", "nn", "block"), required=True),
     "data": Section("What produces batches, and their statistics.", "spec", ("data",)),
@@ -56,10 +66,10 @@ SECTIONS: dict[str, Section] = {
     ),
     "optimizer": Section("The optimizer, or one for each model component.", "named", ("optim_factory",)),
     "scheduler": Section("The learning rate schedule, or one for each optimizer.", "named", ("sched_factory",)),
-    "metrics": Section("What is measured on batches beside the loss.", "specs", ("metric",)),
+    "metrics": Section("What is measured on batches beside the loss.", "specs", ("metric",), effect="none"),
     "callbacks": Section("What acts at moments of the run: checkpoints, progress, averages.", "specs", ("cb",)),
-    "loggers": Section("Where hyperparameters and metrics go beside the run folder.", "specs", ("log",)),
-    "eval": Section("Evaluations of the policy, one or several by name.", "named", ("eval",)),
+    "loggers": Section("Where hyperparameters and metrics go beside the run folder.", "specs", ("log",), effect="none"),
+    "eval": Section("Evaluations of the policy, one or several by name.", "named", ("eval",), effect="none"),
 }
 
 SETTINGS = {
@@ -71,21 +81,28 @@ SETTINGS = {
 }
 
 RUN = {
-    "name": Field("str", "Name of the run; its folder is `<out_dir>/<name>`.", required=True),
-    "out_dir": Field("str", "Folder that the run folder is made in.", required=True),
+    "name": Field("str", "Name of the run; its folder is `<out_dir>/<name>`.", required=True, effect="none"),
+    "out_dir": Field("str", "Folder that the run folder is made in.", required=True, effect="none"),
     "seed": Field("int", "Seed of everything random.", 0),
-    "device": Field("str", "`auto`, `cpu`, `cuda` or `cuda:N`; with `cuda`, each process takes one GPU.", "auto"),
+    "device": Field(
+        "str", "`auto`, `cpu`, `cuda` or `cuda:N`; with `cuda`, each process takes one GPU.", "auto", effect="none"
+    ),
     "precision": Field(
         "Literal['fp32', 'bf16-mixed', 'fp16-mixed']", "Precision of the arithmetic; `fp16-mixed` needs CUDA.", "fp32"
     ),
-    "deterministic": Field("bool", "Whether to use deterministic kernels only.", False),
-    "resume_from": Field("str | None", "`auto`, or the path of a checkpoint to go on from."),
+    "deterministic": Field("bool", "Whether to use deterministic kernels only.", False, effect="none"),
+    "resume_from": Field("str | None", "`auto`, or the path of a checkpoint to go on from.", effect="none"),
     "strategy": Field(
-        "str | dict | None", "How models live on several processes; null: the number of processes decides."
+        "str | dict | None",
+        "How models live on several processes; null: the number of processes decides.",
+        effect="rounding",
     ),
-    "launcher": Field("str | dict | None", "Where the processes come from; null: this machine."),
+    "launcher": Field("str | dict | None", "Where the processes come from; null: this machine.", effect="none"),
     "compile": Field(
-        "bool | str | dict | None", "Whether `torch.compile` compiles the models; a mapping gives its options.", False
+        "bool | str | dict | None",
+        "Whether `torch.compile` compiles the models; a mapping gives its options.",
+        False,
+        effect="rounding",
     ),
 }
 
@@ -97,10 +114,12 @@ INITIALISATION = """Literal['kaiming_normal', 'kaiming_uniform', 'normal', 'orth
     'xavier_normal', 'xavier_uniform', 'zeros'] | None"""
 """What `engine.INITIALISATIONS` offers; a test holds the two together."""
 MODEL_OPTIONS = {
-    "init": Field(INITIALISATION, "Initialization of all weights with two dimensions or more."),
+    "init": Field(INITIALISATION, "Initialization of all weights with two dimensions or more.", effect="none"),
     "freeze": Field("bool", "Whether the component gets no gradients, stays in eval mode and is not optimized.", False),
-    "weights": Field("str | None", "Weights to start from: a checkpoint of a run, or a file of tensors."),
-    "strict": Field("bool", "Whether `weights` must have exactly the keys of the model.", True),
+    "weights": Field(
+        "str | None", "Weights to start from: a checkpoint of a run, or a file of tensors.", effect="none"
+    ),
+    "strict": Field("bool", "Whether `weights` must have exactly the keys of the model.", True, effect="none"),
 }
 """What a named component may have beside its form."""
 
