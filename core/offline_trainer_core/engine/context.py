@@ -44,6 +44,8 @@ class RunContext:
     last_train_logs: dict[str, float] = field(default_factory=dict)
     last_val_logs: dict[str, float] = field(default_factory=dict)
     last_eval_results: dict[str, float] = field(default_factory=dict)
+    best: tuple[str, float] | None = None
+    """What the best checkpoint is chosen by, as `stage/name`, and the best value so far."""
     last_grad_norm: Tensor | None = None
     stop_reason: str | None = None
     resumable: bool = False

@@ -3,6 +3,7 @@
 from offline_trainer_core.record.checkpoint import Checkpoint, load_checkpoint
 from offline_trainer_core.record.environment import describe_environment
 from offline_trainer_core.record.folder import RunFolder
+from offline_trainer_core.record.heartbeat import Heartbeat
 from offline_trainer_core.record.manifest import FileEntry, Manifest
 from offline_trainer_core.record.metrics import RecordLogger, read_metrics
 from offline_trainer_core.record.status import RunStatus
@@ -13,6 +14,7 @@ __all__ = [
     "Checkpoint",
     "CheckpointStore",
     "FileEntry",
+    "Heartbeat",
     "Manifest",
     "RecordLogger",
     "RunFolder",

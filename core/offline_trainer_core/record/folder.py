@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import count
 from pathlib import Path
@@ -16,7 +16,7 @@ from offline_trainer_core.distributed import Collectives, OneProcess
 from offline_trainer_core.errors import UsageError
 from offline_trainer_core.naming import flaw_of_name
 from offline_trainer_core.record.atomic import move, replace_file, synchronise
-from offline_trainer_core.record.status import RunStatus, State, read_status, write_status
+from offline_trainer_core.record.status import RunStatus, State, begun, read_status, write_status
 from offline_trainer_core.record.store import CheckpointStore
 
 __all__ = ["RunFolder"]
@@ -70,7 +70,12 @@ class RunFolder:
 
     def set_status(self, status: State, step: int, reason: str = "") -> None:
         """Say how the run stands after `step` optimizer steps, and why it ended."""
-        write_status(self.dir / "status.json", status, step, reason)
+        before = self.status or RunStatus(status, step)
+        write_status(self.dir / "status.json", replace(before, status=status, step=step, reason=reason))
+
+    def begin(self, processes: int = 1) -> None:
+        """Say that the run begins, or goes on, in this process and `processes` in all."""
+        write_status(self.dir / "status.json", begun(self.status, processes))
 
     def write_config(self, resolved: str, *, sources: Mapping[str, str], overrides: Sequence[str] = ()) -> None:
         """Write the resolved configuration, the text of its files by their paths, and the overrides, secrets masked."""

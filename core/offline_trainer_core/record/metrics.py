@@ -16,7 +16,6 @@ from typing import Any
 
 from offline_trainer_core.errors import OfflineTrainerError
 from offline_trainer_core.record.atomic import explain, replace_file
-from offline_trainer_core.record.status import write_status
 from offline_trainer_core.types import RunInfo
 
 __all__ = ["RecordLogger", "read_metrics"]
@@ -41,7 +40,6 @@ class RecordLogger:
         """
         self._folder = run.dir
         self._path = run.dir / "metrics.jsonl"
-        self._step = resume_step or 0
         kept = [] if resume_step is None else [line for line in read_metrics(self._path) if line["step"] <= resume_step]
         kept = kept[: self._restored]
         self._lines = len(kept)
@@ -50,7 +48,6 @@ class RecordLogger:
 
     def log_metrics(self, metrics: Mapping[str, Any], *, step: int, stage: str) -> None:
         """Append one line. Raises `OfflineTrainerError` where the disk is full."""
-        self._step = step
         self._lines += 1
         numbers = {f"metric.{name}" if name in _FIELDS else name: _number(value) for name, value in metrics.items()}
         data = _line({"step": step, "stage": stage, "time": time.time(), **numbers})
@@ -67,10 +64,9 @@ class RecordLogger:
         self._restored = state["lines"]
 
     def close(self) -> None:
-        """Wait until all lines lie on the disk, and note in the status how far the run came."""
+        """Wait until all lines lie on the disk."""
         os.fsync(self._descriptor)
         os.close(self._descriptor)
-        write_status(self._folder / "status.json", "running", self._step)
 
 
 def read_metrics(path: Path) -> Iterator[dict[str, Any]]:

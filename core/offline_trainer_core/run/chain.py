@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from offline_trainer_core.plan import CheckReport
-from offline_trainer_core.record import RecordLogger
+from offline_trainer_core.record import Heartbeat, RecordLogger
 from offline_trainer_core.run.checked import Source, checked
 from offline_trainer_core.run.opening import open_run, recorded
 from offline_trainer_core.run.processes import agree, joined
@@ -47,6 +47,7 @@ def run(
                 announce(info, report)
             parts = build_parts(resolved, registry, report.plan, run=info, collectives=collectives)
             parts["loggers"] = {"record": RecordLogger(), **parts["loggers"]}
+            parts["plugins"] = {**parts["plugins"], "run record": Heartbeat(folder.dir / "status.json")}
             trainer = build_trainer(resolved, parts["registry"])
             result: RunResult = call_with_parts(trainer.fit, parts)
             if info.is_main:

@@ -44,7 +44,7 @@ def open_run(
         )
         folder.write_plan(info.plan)
         folder.write_environment(describe_environment(plan.distributions()))
-        folder.set_status("running", 0)
+        folder.begin(info.world_size)
     return folder, info
 
 

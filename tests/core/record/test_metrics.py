@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from offline_trainer_core.errors import OfflineTrainerError
-from offline_trainer_core.record import RecordLogger, RunFolder, read_metrics
+from offline_trainer_core.record import RecordLogger, read_metrics
 from offline_trainer_core.types import RunInfo
 
 
@@ -139,11 +139,6 @@ def test_a_full_disk_is_named(path, monkeypatch):
         with pytest.raises(OfflineTrainerError, match=r"metrics\.jsonl: the disk is full"):
             metrics.log_metrics({"loss": 0.1}, step=1, stage="train")
     metrics.close()
-
-
-def test_the_status_says_how_far_a_closed_run_came(path):
-    write(path, range(7))
-    assert RunFolder(path.parent).status.step == 6
 
 
 def test_looking_at_a_record_loads_no_torch():

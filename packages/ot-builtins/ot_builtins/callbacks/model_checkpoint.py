@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -63,12 +64,13 @@ class ModelCheckpoint:
 
     def on_fit_start(self, context: Any) -> None:
         context.save_at_end = self.save_last
+        self._tell_best(context)
 
-    def on_validation_end(self, logs: Mapping[str, float]) -> None:
-        self._watch(logs, "val")
+    def on_validation_end(self, context: Any, logs: Mapping[str, float]) -> None:
+        self._watch(context, logs, "val")
 
-    def on_evaluation_end(self, results: Mapping[str, float]) -> None:
-        self._watch(results, "eval")
+    def on_evaluation_end(self, context: Any, results: Mapping[str, float]) -> None:
+        self._watch(context, results, "eval")
 
     @hookimpl(trylast=True)
     def on_train_step_end(self, context: Any) -> None:
@@ -97,9 +99,14 @@ class ModelCheckpoint:
         if self._monitor and state["best_value"] is not None:
             self._monitor.best = state["best_value"]
 
-    def _watch(self, metrics: Mapping[str, float], stage: str) -> None:
+    def _watch(self, context: Any, metrics: Mapping[str, float], stage: str) -> None:
         if self._monitor is not None and self._monitor.improved(metrics, stage):
             self._improved = True
+            self._tell_best(context)
+
+    def _tell_best(self, context: Any) -> None:
+        if self._monitor is not None and math.isfinite(self._monitor.best):
+            context.best = (f"{self._monitor.stage}/{self._monitor.metric}", self._monitor.best)
 
     def _save(self, context: Any) -> None:
         self._settle(context)
