@@ -74,6 +74,7 @@ CODES: dict[str, str] = {
     "reader-failed": "The reader of a component failed on its arguments. That is a bug of its package.",
     # What must hold between sections.
     "wrong-device": "`run.device` is none of `auto`, `cpu`, `cuda`, `cuda:N`.",
+    "wrong-duration": "A time is none that SLURM would read: minutes, `HH:MM:SS`, `D-HH:MM:SS`.",
     "wrong-name": "A name that becomes the name of a file or folder cannot be one.",
     "precision-device": "The device cannot compute in this precision.",
     "model-inputs": "What `io` gives the model is not what the model takes.",

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from offline_trainer_core.config import MappingNode, join_path
+from offline_trainer_core.durations import FORMS, seconds_of
 from offline_trainer_core.errors import Problem
 from offline_trainer_core.naming import flaw_of_name
 from offline_trainer_core.plan.calling import handed_options, model_inputs
@@ -59,6 +60,25 @@ def device(document: Document, names: Names) -> Iterator[Problem]:
         yield document.problem(
             "precision-device", message, "run.precision", fix="precision: bf16-mixed, or device: cuda"
         )
+
+
+def durations(document: Document, names: Names) -> Iterator[Problem]:
+    """Times are written as they are read."""
+    for place in ("run.time_limit", "run.process_timeout"):
+        text = document.config.plain(place)
+        if not isinstance(text, (str, int)) or isinstance(text, bool):
+            continue
+        try:
+            seconds_of(text)
+        except ValueError:
+            message = f"'{shortened(str(text))}' is no duration"
+            yield document.problem(
+                "wrong-duration",
+                message,
+                place,
+                allowed=FORMS,
+                fix=f"write {place.removeprefix('run.')}: 3:50:00 for 3 hours and 50 minutes",
+            )
 
 
 def names_of_files(document: Document, names: Names) -> Iterator[Problem]:
@@ -176,6 +196,7 @@ def _no_such(document: Document, place: str, name: str, known: list[str], what: 
 CROSS_CHECKS = (
     required_sections,
     device,
+    durations,
     names_of_files,
     monitored_intervals,
     model_inputs,

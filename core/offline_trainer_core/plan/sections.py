@@ -92,6 +92,17 @@ RUN = {
     ),
     "deterministic": Field("bool", "Whether to use deterministic kernels only.", False, effect="none"),
     "resume_from": Field("str | None", "`auto`, or the path of a checkpoint to go on from.", effect="none"),
+    "time_limit": Field(
+        "int | str | None",
+        "When to stop with a checkpoint, counted from the start: minutes, `HH:MM:SS` or `D-HH:MM:SS`; null: never.",
+        effect="none",
+    ),
+    "process_timeout": Field(
+        "int | str",
+        "How long processes wait for one that does not answer, as `time_limit` is written.",
+        10,
+        effect="none",
+    ),
     "strategy": Field(
         "str | dict | None",
         "How models live on several processes; null: the number of processes decides.",

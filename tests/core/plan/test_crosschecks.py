@@ -55,6 +55,17 @@ def test_a_device_that_is_not_there_is_told_what_it_is_called_here(check: Any, d
     assert [problem.suggestion for problem in report.problems] == [meant]
 
 
+@pytest.mark.parametrize("key", ["time_limit", "process_timeout"])
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("90", []), ("3:50:00", []), ("1-0", []), ("4h", ["wrong-duration"]), ("0", ["wrong-duration"]),
+     ("true", ["wrong-type"]), ("1.5", ["wrong-type"])],
+)  # fmt: skip
+def test_durations_are_written_as_slurm_writes_them(check: Any, key: str, value: str, expected: list[str]) -> None:
+    report = check(EXPERIMENT.replace("name: test", f"name: test, {key}: {value}"))
+    assert codes(report) == [(code, f"run.{key}") for code in expected]
+
+
 @pytest.mark.parametrize("section", ["io", "loss", "optimizer", "data"])
 def test_supervised_learning_needs_its_sections(check: Any, section: str) -> None:
     lines = [line for line in EXPERIMENT.splitlines() if not line.startswith(f"{section}:")]
