@@ -187,3 +187,13 @@ def test_bad_input_is_named(
     given = {"fields": FIELDS, "batch_size": 2, "validation": 0.0, **options}
     with pytest.raises(DataError, match=message):
         placed(Episodes(tmp_path / "e.npz", **given)).train_dataloader()
+
+
+def test_a_loader_says_of_which_episode_and_step_its_windows_are(tmp_path: Path, placed: Any) -> None:
+    path = write_episodes(tmp_path / "demos.npz", (5, 7, 3, 9, 6))
+    module = placed(Episodes(path, FIELDS, 4, validation=0.4), seed=2)
+    for loader in (module.train_dataloader(), module.val_dataloader()):
+        loader.set_epoch(1)
+        for number, batch in enumerate(loader):
+            named = [100 * sample["episode"] + sample["step"] for sample in loader.samples(1, number)]
+            assert named == batch["observation"][:, -1, 0].int().tolist()

@@ -178,5 +178,28 @@ def test_numbers_that_are_not_finite_are_found_with_their_row(placed: Any) -> No
     values = np.zeros((50, 2))
     values[17, 1] = np.nan
     module = placed(Tensors({"x": values}, 10))
-    with pytest.raises(DataError, match="'x' has NaN or infinite numbers in 1 rows; the first of them is row 17"):
+    with pytest.raises(DataError, match="'x' has NaN or infinite numbers in 1 of 50 rows; the first is row 17"):
+        module.stats["x"]
+
+
+@pytest.mark.parametrize("sample", ["epoch", "with_replacement"])
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_loader_says_which_rows_of_the_data_its_batches_have(rank: int, sample: Any, placed: Any) -> None:
+    steps = 7 if sample == "with_replacement" else None
+    values = {"x": np.arange(50.0), "y": np.arange(50.0).reshape(25, 2).repeat(2, 0)}
+    tensors = Tensors(values, 10, validation=0.2, sample=sample, steps_per_epoch=steps)
+    module = placed(tensors, seed=4, rank=rank, world_size=2)
+    for loader, epoch in ((module.train_dataloader(), 2), (module.val_dataloader(), 0)):
+        loader.set_epoch(epoch)
+        for number, batch in enumerate(loader):
+            assert [{"row": int(x)} for x in batch["x"]] == loader.samples(epoch, number)
+
+
+def test_bad_numbers_are_counted_in_the_rows_of_the_file(placed: Any) -> None:
+    module = placed(Tensors({"x": np.arange(50.0)}, 10, validation=0.2))
+    kept = [int(x) for batch in module.train_dataloader() for x in batch["x"]]
+    values = np.arange(50.0)
+    values[max(kept)] = np.inf
+    module = placed(Tensors({"x": values}, 10, validation=0.2))
+    with pytest.raises(DataError, match=f"in 1 of 40 rows; the first is row {max(kept)}"):
         module.stats["x"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from offline_trainer_core.errors import DataError
 from offline_trainer_core.types import NonNegativeInt, PositiveInt
+from ot_builtins.data.faults import Collate, Fault, Samples, unreadable
 from ot_builtins.data.order import Order, generator_for, seed_for, training_order, validation_order
 from ot_builtins.data.placement import Placement
 
@@ -40,7 +42,8 @@ class DatasetData:
     `stats` are those of the dataset, if it has any.
 
     Raises:
-        DataError: A dataset is empty or has no length, or a batch cannot be filled or split.
+        DataError: A dataset is empty or has no length, a batch cannot be filled or split, a sample cannot be read, or
+            samples do not fit together.
     """
 
     def __init__(
@@ -61,12 +64,12 @@ class DatasetData:
         self.batch_size = batch_size
         self._dataset, self._validation_dataset = dataset, validation_dataset
         self._pin_memory = pin_memory
-        self._options = {
+        self._collate = Collate(collate_fn)
+        self._options: dict[str, Any] = {
             "num_workers": num_workers,
             "prefetch_factor": prefetch_factor,
             "persistent_workers": persistent_workers and num_workers > 0,
             "multiprocessing_context": multiprocessing_context if num_workers else None,
-            "collate_fn": collate_fn,
         }
         self._shuffle, self._drop_last, self._seed_samples = shuffle, drop_last, seed_samples
         self._placement = Placement()
@@ -111,7 +114,7 @@ class DatasetData:
     def _loader(self, dataset: Any, order: Order) -> SampleLoader:
         pin_memory = self._placement.device.type == "cuda" if self._pin_memory is None else self._pin_memory
         seed = self._placement.seed if self._seed_samples else None
-        return SampleLoader(dataset, order, seed, pin_memory=pin_memory, **self._options)
+        return SampleLoader(dataset, order, seed, collate_fn=self._collate, pin_memory=pin_memory, **self._options)
 
 
 class SampleLoader:
@@ -135,8 +138,15 @@ class SampleLoader:
         """Read `epoch` from batch `start` on."""
         self._sampler.epoch, self._sampler.start = epoch, start
 
+    def samples(self, epoch: int, batch: int) -> list[dict[str, int]]:
+        """Return which samples a batch is made of. See `protocols.Loader`."""
+        return [{"sample": sample} for sample in self._sampler.order.rows(epoch, batch, batch + 1).tolist()]
+
     def __iter__(self) -> Iterator[Any]:
-        return iter(self._loader)
+        for batch in self._loader:
+            if isinstance(batch, Fault):
+                batch.throw()
+            yield batch
 
 
 class _BatchSampler:
@@ -162,21 +172,35 @@ class _Seeded(Dataset[Any]):
         self._dataset = dataset
         self._seed = seed
 
-    def __getitems__(self, keys: Sequence[tuple[int, int]]) -> list[Any]:
+    def __getitems__(self, keys: Sequence[tuple[int, int]]) -> Samples | Fault:
+        numbers = [sample for _, sample in keys]
         if self._seed is None:
-            return self._read([sample for _, sample in keys])
+            return self._read(numbers)
+        sample = partial(self._sample, self._seed, keys[0][0])
         states = random.getstate(), np.random.get_state(), torch.get_rng_state()
         try:
-            return [self._sample(self._seed, epoch, sample) for epoch, sample in keys]
+            return self._one_by_one(numbers, sample)
         finally:
             random.setstate(states[0])
             np.random.set_state(states[1])
             torch.set_rng_state(states[2])
 
-    def _read(self, samples: list[int]) -> list[Any]:
-        if hasattr(self._dataset, "__getitems__"):
-            return list(self._dataset.__getitems__(samples))
-        return [self._dataset[sample] for sample in samples]
+    def _read(self, samples: list[int]) -> Samples | Fault:
+        if not hasattr(self._dataset, "__getitems__"):
+            return self._one_by_one(samples, self._dataset.__getitem__)
+        try:
+            return Samples(samples, list(self._dataset.__getitems__(samples)))
+        except Exception as error:
+            return unreadable(error, self._dataset, samples)
+
+    def _one_by_one(self, samples: list[int], read: Callable[[int], Any]) -> Samples | Fault:
+        values = []
+        for sample in samples:
+            try:
+                values.append(read(sample))
+            except Exception as error:
+                return unreadable(error, self._dataset, [sample])
+        return Samples(samples, values)
 
     def _sample(self, run_seed: int, epoch: int, sample: int) -> Any:
         seed = seed_for(run_seed, "sample", epoch, sample)

@@ -30,6 +30,9 @@ class Rows(Protocol):
     def gather(self, rows: Tensor) -> dict[str, Tensor]:
         """Return the rows with these numbers `(N,)`: every field contiguous, as `(N, ...)`."""
 
+    def name(self, rows: Tensor) -> list[dict[str, int]]:
+        """Return what each of the rows with these numbers is in the data, for a report."""
+
 
 class RowLoader:
     """Yields batches `{field: (B, ...)}` in a given order; starts at any batch of any epoch at no cost.
@@ -51,6 +54,10 @@ class RowLoader:
     def set_epoch(self, epoch: int, start: int = 0) -> None:
         """Read `epoch` from batch `start` on; the same epoch gives the same batches."""
         self._epoch, self._start = epoch, start
+
+    def samples(self, epoch: int, batch: int) -> list[dict[str, int]]:
+        """Return what the rows of a batch are in the data. See `protocols.Loader`."""
+        return self._source.name(self._order.rows(epoch, batch, batch + 1))
 
     def __iter__(self) -> Iterator[dict[str, Tensor]]:
         return self._batches(self._epoch, self._start)

@@ -17,16 +17,22 @@ _BLOCK_ELEMENTS = 1 << 22
 class FieldStatistics(Mapping[str, Mapping[str, Tensor]]):
     """`{field: {mean, std, min, max, count}}` of floating-point fields, each computed when it is first asked for."""
 
-    def __init__(self, fields: Mapping[str, Tensor], rows: Tensor | None = None) -> None:
-        """`fields` are `{name: (N, ...)}`; `rows` are the numbers of those to describe, None for all."""
+    def __init__(
+        self, fields: Mapping[str, Tensor], rows: Tensor | None = None, *, numbers: Tensor | None = None
+    ) -> None:
+        """`fields` are `{name: (N, ...)}`; `rows` are the numbers of those to describe, None for all. `numbers` are
+        those that these have in the data, where the data has more.
+        """
+        self._numbers = rows if numbers is None else numbers
         self._fields = {name: values for name, values in fields.items() if values.is_floating_point()}
         self._rows = rows
         self._known: dict[str, Mapping[str, Tensor]] = {}
 
     def __getitem__(self, field: str) -> Mapping[str, Tensor]:
         if field not in self._known:
-            values = self._fields[field]
-            self._known[field] = statistics(values if self._rows is None else values.index_select(0, self._rows), field)
+            values, rows = self._fields[field], self._rows
+            chosen = values if rows is None else values.index_select(0, rows)
+            self._known[field] = statistics(chosen, field, self._numbers)
         return self._known[field]
 
     def __iter__(self) -> Iterator[str]:
@@ -36,18 +42,20 @@ class FieldStatistics(Mapping[str, Mapping[str, Tensor]]):
         return len(self._fields)
 
 
-def statistics(values: Tensor, field: str) -> dict[str, Tensor]:
+def statistics(values: Tensor, field: str, numbers: Tensor | None = None) -> dict[str, Tensor]:
     """Return mean, standard deviation (of the population), min and max over the first dimension, and the count.
 
-    Sums are taken in float64. Raises `DataError` where `values` has NaN or infinite numbers; `field` names them.
+    Sums are taken in float64. Raises `DataError` where `values` has NaN or infinite numbers; `field` names them, and
+    `numbers` are those of the rows in the data, where they are not all of it.
     """
     rows = max(1, _BLOCK_ELEMENTS // max(1, values.shape[1:].numel()))
     blocks = torch.split(values, rows)
     total = torch.stack([block.sum(0, dtype=torch.float64) for block in blocks]).sum(0)
     if not total.isfinite().all():
         bad = (~values.isfinite().reshape(len(values), -1).all(1)).nonzero()
+        first = int(bad[0] if numbers is None else numbers[bad[0]])
         raise DataError(
-            f"'{field}' has NaN or infinite numbers in {len(bad)} rows; the first of them is row {int(bad[0])}"
+            f"'{field}' has NaN or infinite numbers in {len(bad)} of {len(values)} rows; the first is row {first}"
         )
     mean = total / len(values)
     squares = torch.stack([(block.double() - mean).square().sum(0) for block in blocks]).sum(0)

@@ -19,8 +19,10 @@ class RowTable:
     `fields` are the tensors by name; those of a matrix are views of it.
     """
 
-    def __init__(self, fields: Mapping[str, Tensor], device: torch.device) -> None:
+    def __init__(self, fields: Mapping[str, Tensor], device: torch.device, numbers: Tensor | None = None) -> None:
+        """`numbers` `(N,)` are those that the rows have in what they were chosen from; without it, they are all."""
         self.device = device
+        self._numbers = numbers
         self.row_bytes = sum(_row_bytes(values) for values in fields.values())
         self.fields = dict(fields)
         self._matrices: list[tuple[Tensor, list[str]]] = []
@@ -45,6 +47,11 @@ class RowTable:
             parts = _parts(matrix.index_select(0, rows), [self.fields[name] for name in names])
             found.update((name, part.contiguous()) for name, part in zip(names, parts, strict=True))
         return {name: found[name] for name in self.fields}
+
+    def name(self, rows: Tensor) -> list[dict[str, int]]:
+        """Return the numbers that these rows `(N,)` have in the data."""
+        rows = rows.cpu()
+        return [{"row": number} for number in (rows if self._numbers is None else self._numbers[rows]).tolist()]
 
 
 def _parts(matrix: Tensor, like: Sequence[Tensor]) -> list[Tensor]:

@@ -74,15 +74,16 @@ class Tensors:
         """Read the files."""
         train = self._read(self._data)
         held: dict[str, Tensor] | None = None
+        kept = out = None
         if not isinstance(self._validation, (int, float)):
             held = self._read(self._validation)
         elif self._validation:
             rows = len(next(iter(train.values())))
             kept, out = hold_out(rows, self._validation, self._placement.seed, "rows")
             train, held = _rows(train, kept), _rows(train, out)
-        self._train = RowTable(train, self._placement.device)
-        self._held = RowTable(held, self._placement.device) if held else None
-        self.stats = FieldStatistics(self._train.fields)
+        self._train = RowTable(train, self._placement.device, kept)
+        self._held = RowTable(held, self._placement.device, out) if held else None
+        self.stats = FieldStatistics(self._train.fields, numbers=kept)
 
     def train_dataloader(self) -> RowLoader:
         rows, placement = len(self._train), self._placement

@@ -41,7 +41,7 @@ class EpisodeWindows:
         self.device = device
         self.row_bytes = sum(v.shape[1:].numel() * v.element_size() * spans[name].length for name, v in fields.items())
         self._fields, self._spans = fields, spans
-        episodes = torch.searchsorted(ends, moments, right=True)
+        episodes = self._episodes = torch.searchsorted(ends, moments, right=True)
         starts = torch.cat([ends.new_zeros(1), ends[:-1]])
         self._bounds = torch.stack([moments, starts[episodes], ends[episodes] - 1], dim=1).to(device)
         self._offsets = {
@@ -63,3 +63,10 @@ class EpisodeWindows:
             if span.masked:
                 batch[f"{name}_is_pad"] = inside[span] != steps[span]
         return batch
+
+    def name(self, rows: Tensor) -> list[dict[str, int]]:
+        """Return the episode of each of the windows with these numbers `(B,)`, and the step in it of its moment."""
+        rows = rows.cpu()
+        moments, first, _ = self._bounds.cpu()[rows].unbind(1)
+        found = zip(rows.tolist(), self._episodes[rows].tolist(), (moments - first).tolist(), strict=True)
+        return [{"window": window, "episode": episode, "step": step} for window, episode, step in found]
