@@ -26,6 +26,7 @@ SUMMARIES = {
     "diff": "Say in what two configurations differ, or two runs.",
     "schema": "Write a JSON Schema of the language, so that editors complete and check configurations.",
     "migrate": "Rewrite older files in the language of today.",
+    "runs": "List runs: how each stands, how far it is, and how good.",
     "components": "List the components that installed packages provide.",
     "info": "Describe one component: its arguments, its origin, an example.",
     "plugins": "List the packages that provide components, hooks and commands.",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import click
@@ -69,22 +70,38 @@ def _coloured(problem: Problem, columns: int | None) -> str:
     return "\n".join(coloured)
 
 
-def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, fold: int) -> None:
-    """Print `rows` under `headers`, if there are any; on a terminal the column number `fold` is broken into lines."""
+def print_table(
+    headers: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    fold: int,
+    colours: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    """Print `rows` under `headers`, if there are any; on a terminal the column number `fold` is broken into lines.
+
+    Cells whose first word is one of `colours` have that colour.
+    """
     table = [tuple(row) for row in ([headers, *rows] if headers else rows)]
     if not sys.stdout.isatty():
         widths = [max(len(cell) for cell in column) for column in zip(*table, strict=True)]
         for row in table:
-            click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+            cells = [_padded(cell, width, colours) for cell, width in zip(row, widths, strict=True)]
+            click.echo("  ".join(cells).rstrip())
         return
     from rich.table import Table
+    from rich.text import Text
 
     drawn = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0), show_header=bool(headers))
     for number, header in enumerate(table[0]):
         drawn.add_column(header, overflow="fold", no_wrap=number != fold)
     for row in table[len(headers) > 0 :]:
-        drawn.add_row(*row)
+        drawn.add_row(*(Text(cell, style=colours.get(cell.partition(" ")[0], "")) for cell in row))
     _terminal().print(drawn)
+
+
+def _padded(cell: str, width: int, colours: Mapping[str, str]) -> str:
+    colour = colours.get(cell.partition(" ")[0])
+    return cell.ljust(width) if colour is None else click.style(cell, fg=colour) + " " * (width - len(cell))
 
 
 def print_text(text: str) -> None:

@@ -4,6 +4,7 @@ from offline_trainer_core.record.checkpoint import Checkpoint, load_checkpoint
 from offline_trainer_core.record.environment import describe_environment
 from offline_trainer_core.record.folder import RunFolder
 from offline_trainer_core.record.heartbeat import Heartbeat
+from offline_trainer_core.record.listing import RunSummary, list_runs
 from offline_trainer_core.record.manifest import FileEntry, Manifest
 from offline_trainer_core.record.metrics import RecordLogger, read_metrics
 from offline_trainer_core.record.status import RunStatus
@@ -19,7 +20,9 @@ __all__ = [
     "RecordLogger",
     "RunFolder",
     "RunStatus",
+    "RunSummary",
     "describe_environment",
+    "list_runs",
     "load_checkpoint",
     "load_weights",
     "read_metrics",
