@@ -54,8 +54,8 @@ class Loader(Protocol):
 
     Optional: `__len__`; `set_epoch(epoch, start=0)`, called before every epoch: the order is a function of (seed,
     epoch), and iteration begins at batch `start` (a loader without it is fast-forwarded by reading on); `device`, the
-    device on which its batches already lie; `samples(epoch, batch)`, called when a batch turns out to be bad: a mapping
-    for each of its rows that says what the row is in the data, such as `{"sample": 17}` or `{"episode": 3, "step": 40}`.
+    device on which its batches already lie; `samples(epoch, batch)`, called when a batch turns out to be bad: for each
+    of its rows a mapping that says what it is in the data, such as `{"sample": 17}` or `{"episode": 3, "step": 40}`.
     """
 
     def __iter__(self) -> Iterable[Any]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from offline_trainer_core.engine.batches import epoch_batches, mover
 from offline_trainer_core.engine.context import RunContext
-from offline_trainer_core.engine.guard import Guard
+from offline_trainer_core.engine.guard import Guard, Place
 from offline_trainer_core.engine.hooks import Hooks
+from offline_trainer_core.engine.inquest import Inquest
 from offline_trainer_core.engine.logs import LogWindow
 from offline_trainer_core.engine.precision import Precision
 from offline_trainer_core.engine.prepare import LoopSettings, Workshop, furnish
@@ -41,14 +43,17 @@ class Session:
         self._workshop = furnish(parts, self.context, settings)
         self._evaluations: Mapping[str, Any] = parts.get("evaluations") or {}
         self._precision = Precision(run.precision, run.device)
-        self._guard = Guard(settings.on_nonfinite, run.device, self._where)
         self._window = LogWindow(parts["collectives"])
         self._move = mover(run.device, self._workshop.train_loader)
+        self._inquest = Inquest(self.context, self._workshop.train_loader, self._move, self._differentiate)
+        self._guard = Guard(
+            settings.on_nonfinite, run.device, where=self._where, inquire=self._inquest, window=self._window
+        )
         self._stepper = _stepper(self, self._workshop)
         self._updates = _updates(self, parts["strategy"], self._workshop)
         named = stateful_parts(self.context, self._workshop.slots, self._precision, self._window)
         self._saver = Saver(self.context, named, self.hooks)
-        self.context.saver = self._saver.save
+        self.context.saver = self._save
         self._signals = StopSignals()
         self._stopping = False
         self.interrupted = False
@@ -60,6 +65,7 @@ class Session:
         run = self.context.run
         seed_everything(run.seed, run.rank)
         resumed = self._saver.restore()
+        self._inquest.folder = run.dir / "nonfinite"
         self._signals.__enter__()
         for logger in self.context.loggers.values() if run.is_main else ():
             if hasattr(logger, "open"):
@@ -122,6 +128,7 @@ class Session:
 
     def train_on(self, batch: Any, last: bool) -> bool:
         """Train on one batch; return whether it completed an optimizer step."""
+        self._inquest.batch = batch
         logs = self._updates.train_on(batch, last)
         self._last_logs = logs
         self.epoch_complete = last
@@ -219,9 +226,17 @@ class Session:
         reason = context.stop_reason or ("another process" if self._stopping else "")
         return RunResult(context.run.dir, self.state, metrics, "stopped" if self.interrupted else "finished", reason)
 
-    def _where(self) -> str:
+    def _save(self, name: str, asynchronous: bool = False) -> Path:
+        self._guard.read()  # what is saved is a state that no bad step lies before
+        return self._saver.save(name, asynchronous)
+
+    def _differentiate(self, batch: Any) -> Mapping[str, Any]:
+        return self._updates.differentiate(batch)
+
+    def _where(self, backward_passes: int) -> Place:
         state = self.state
-        return f"step {state.global_step + 1} (epoch {state.epoch}, batch {state.micro_step_in_epoch - 1})"
+        batches = min(backward_passes, self.settings.grad_accum_steps)
+        return Place(state.global_step + 1, state.epoch, state.micro_step_in_epoch - 1, batches)
 
 
 def _context(parts: Mapping[str, Any], state: TrainState) -> RunContext:

@@ -130,7 +130,7 @@ class Stepper:
             scaler.unscale_(optimizer)
         gradients = [p.grad for p in slot.parameters if p.grad is not None]
         if scaler is None:
-            proceed = self._guard.pass_gradients(gradients, divisor, optimizer)
+            proceed = self._guard.pass_gradients(gradients, loss, divisor, optimizer)
         else:
             proceed = True
             if divisor != 1:

@@ -76,6 +76,13 @@ class Updates:
         self._waiting = 0
         return logs
 
+    def differentiate(self, batch: Any) -> Mapping[str, Any]:
+        """Leave the gradients of `batch` on the parameters, step on nothing, and return the logs."""
+        if self._normalize is not None:
+            batch = self._normalize(batch)
+        self._stepper.boundary = False
+        return self._call(batch, True)
+
     def _optimize(self, batch: Any, complete: bool) -> Mapping[str, Any]:
         context, hooks = self._context, self._hooks
         if hooks.process_optim_batch is not None:

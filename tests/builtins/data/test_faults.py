@@ -58,7 +58,7 @@ def read(placed: Any, of: Callable[[int], Any], **options: Any) -> list[Any]:
 
 
 FAULTS = {
-    "raises": (broken_file, DataError, r"cannot read sample 7 of data\.dataset \(Scans\), at .*\.py:\d+: ValueError: bad m"),
+    "raises": (broken_file, DataError, r"read sample 7 of data\.dataset \(Scans\), at .*\.py:\d+: ValueError: bad"),
     "other shape": (longer, DataError, r"'x' is \(3,\) float32 in sample 4 and \(4,\) float32 in sample 7"),
     "field missing": (lacking, DataError, r"'y' is \(2,\) float32 in sample 4 and missing in sample 7"),
     "other type": (other_type, DataError, r"'x' is \(3,\) float32 in sample 4 and str in sample 7"),
