@@ -9,14 +9,12 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
-import xxhash
+__all__ = ["explain", "make_folder", "move", "replace_file", "synchronise", "temporary_name", "write_all"]
 
-__all__ = ["digest_file", "explain", "move", "replace_file", "synchronise", "temporary_name", "write_file"]
-
-_CHUNK = 1 << 20
-_FULL = {errno.ENOSPC, errno.EDQUOT}
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def synchronise(path: Path) -> None:
@@ -28,22 +26,26 @@ def synchronise(path: Path) -> None:
         os.close(descriptor)
 
 
-def write_file(path: Path, data: bytes) -> None:
-    """Write `data` to `path` and wait until it lies on the disk; for files in a folder that is not published yet."""
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+def write_all(descriptor: int, data: bytes | memoryview) -> None:
+    """Write `data` whole: the system may take a part of it at a time."""
+    while data:
+        data = data[os.write(descriptor, data) :]
 
 
 def replace_file(path: Path, data: bytes) -> None:
     """Give `path` the content `data` at once: readers see the old content or the new one."""
     temporary = temporary_name(path)
     try:
-        write_file(temporary, data)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+        try:
+            write_all(descriptor, data)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
         move(temporary, path)
     except OSError:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
         raise
 
 
@@ -58,17 +60,18 @@ def temporary_name(path: Path) -> Path:
     return path.with_name(f".{path.name}.saving")
 
 
-def digest_file(path: Path) -> str:
-    """Return the XXH3 (128 bit) digest of a file's content, in hexadecimal."""
-    digest = xxhash.xxh3_128()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+def make_folder(path: Path) -> None:
+    """Create `path` and what is missing above it, and wait until all of them lie on the disk."""
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    for folder in missing:
+        synchronise(folder.parent)
 
 
 def explain(error: OSError, folder: Path) -> str:
     """Return why a write into `folder` failed, in words; a full disk with the space that is left."""
+    if error.errno == errno.EFBIG:
+        return "a file would be larger than the system allows this process (see `ulimit -f`)"
     if error.errno not in _FULL:
         return str(error)
     try:

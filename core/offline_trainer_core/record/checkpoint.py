@@ -24,7 +24,7 @@ class Checkpoint:
 
 
 def load_checkpoint(path: Path, map_location: Any = "cpu") -> Checkpoint:
-    """Read the checkpoint folder at `path`; nothing is handed out before every size and digest was compared.
+    """Read the checkpoint folder at `path`; nothing is handed out before everything was compared with its digest.
 
     `map_location` moves every tensor, generator states and step counters included: to resume, leave it at "cpu", since
     `load_state_dict` puts each where it belongs. Raises `CheckpointError` that names the damaged file.

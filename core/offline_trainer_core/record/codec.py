@@ -14,9 +14,12 @@ from collections import Counter, OrderedDict, deque
 from typing import TYPE_CHECKING, Any
 
 from offline_trainer_core.errors import CheckpointError
+from offline_trainer_core.record.tensors import STORABLE
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from offline_trainer_core.record.staging import Staging
 
 __all__ = ["Decoder", "Encoder"]
 
@@ -24,30 +27,27 @@ _SCALARS = (str, int, bool, types.NoneType)
 _MAPPINGS: dict[str, type] = {"dict": dict, "OrderedDict": OrderedDict, "Counter": Counter}
 _SEQUENCES: dict[str, type] = {"$tuple": tuple, "$set": set, "$frozenset": frozenset}
 _TAG_OF = {kind: tag for tag, kind in _SEQUENCES.items()}
-_SAFETENSORS = {
-    *("float64", "float32", "float16", "bfloat16", "float8_e4m3fn", "float8_e5m2"),
-    *("int64", "int32", "int16", "int8", "uint8", "bool"),
-}
-"""Types that every version of safetensors can hold; tensors of another type are stored as their bytes."""
-
-
 _NUMPY = "?bhilqBHILQefdFD"
 """Character codes of the numeric types that numpy and torch share."""
+
+_AS_BYTES = ("complex32", "complex64", "complex128", "uint16", "uint32", "uint64", "float8_e4m3fnuz", "float8_e5m2fnuz")
+"""Types that are stored as their bytes, and no other name is looked up in torch: to ask it for one may import much."""
 
 
 class Encoder:
     """Turns one nest into a JSON structure, and collects its tensors in `tensors` under readable names.
 
     A flat mapping from names to tensors keeps its names, so the file of a `state_dict` is an ordinary weights file.
-    Tensors that share memory are stored once each. With `copy` nothing in `tensors` shares memory with the nest, so
-    that training may go on while the tensors are written.
+    A tensor that is found twice, as tied weights are, has both names in the file and is one tensor again when it is
+    decoded. With `staging` nothing in `tensors` shares memory with the nest, so that training may go on while the
+    tensors are written.
     """
 
-    def __init__(self, section: str, *, copy: bool) -> None:
+    def __init__(self, section: str, staging: Staging | None = None) -> None:
         self.tensors: dict[str, Tensor] = {}
         self._section = section
-        self._copy = copy
-        self._storages: set[int] = set()
+        self._staging = staging
+        self._met: dict[Any, tuple[Tensor, dict[str, Any]]] = {}
 
     def encode(self, value: Any, path: tuple[str, ...] = ()) -> Any:
         """Return the JSON structure of `value`.
@@ -105,11 +105,29 @@ class Encoder:
         flaw = _flaw_of_tensor(tensor)
         if flaw:
             raise CheckpointError(f"cannot save the tensor at '{'.'.join((self._section, *path))}': it {flaw}")
+        same = (
+            tensor.data_ptr(),
+            tensor.device,
+            tensor.dtype,
+            tensor.shape,
+            tensor.stride(),
+            tensor.is_conj(),
+            tensor.is_neg(),
+        )
+        if same in self._met and tensor.numel():
+            host, structure = self._met[same]
+            self._store(host, path)
+            return structure
         order = _memory_order(tensor)
-        host = tensor.detach().resolve_conj().resolve_neg().to("cpu").contiguous()
-        if host.untyped_storage().data_ptr() == tensor.untyped_storage().data_ptr() and self._copy:
-            host = host.clone()
-        return {"$tensor": self._store(host, path)} | ({"order": order} if order else {})
+        host = self._on_host(tensor.detach(), path)
+        structure = {"$tensor": self._store(host, path)} | ({"order": order} if order else {})
+        self._met[same] = host, structure
+        return structure
+
+    def _on_host(self, tensor: Tensor, path: tuple[str, ...]) -> Tensor:
+        if self._staging is not None:
+            return self._staging.copy(tensor, (self._section, *path))
+        return tensor.resolve_conj().resolve_neg().to("cpu").contiguous()
 
     def _store(self, host: Tensor, path: tuple[str, ...]) -> Any:
         """Keep `host` for the file and return what finds it there: its name, or name, type and shape."""
@@ -118,12 +136,8 @@ class Encoder:
         name = ".".join(path) or "value"
         while name in self.tensors or name == "__metadata__":
             name += "~"
-        storage = host.untyped_storage().data_ptr()
-        if storage in self._storages:
-            host = host.clone()
-        self._storages.add(storage)
         dtype = str(host.dtype).removeprefix("torch.")
-        if dtype in _SAFETENSORS:
+        if dtype in STORABLE:
             self.tensors[name] = host
             return name
         flat = host.reshape(-1) if host.numel() else host.new_empty(0)  # an array of nothing may have a stride of 0
@@ -137,6 +151,7 @@ class Decoder:
     def __init__(self, tensors: dict[str, Tensor], map_location: Any = "cpu") -> None:
         self._tensors = tensors
         self._map_location = map_location
+        self._decoded: dict[str, Tensor] = {}
 
     def decode(self, structure: Any) -> Any:
         """Return the nest. Raises `KeyError`, `TypeError` or `ValueError` where the structure is not an encoder's."""
@@ -152,7 +167,7 @@ class Decoder:
     def _tagged(self, tag: str, structure: dict[str, Any]) -> Any:
         content = structure[tag]
         if tag == "$tensor":
-            return _in_memory_order(self._find(content), structure.get("order")).to(self._map_location)
+            return self._tensor(content, structure.get("order"))
         if tag == "$array":
             array = self._find(content).numpy()
             return array[()] if structure.get("scalar") else array
@@ -176,15 +191,21 @@ class Decoder:
             mapping._metadata = self.decode(structure["metadata"])
         return mapping
 
+    def _tensor(self, place: Any, order: list[int] | None) -> Tensor:
+        """Return the tensor at `place`, the same one each time."""
+        name = place if isinstance(place, str) else place["name"]
+        if name not in self._decoded:
+            self._decoded[name] = _in_memory_order(self._find(place), order).to(self._map_location)
+        return self._decoded[name]
+
     def _find(self, place: Any) -> Tensor:
         import torch
 
         if isinstance(place, str):
             return self._tensors[place]
-        dtype = getattr(torch, place["dtype"])
-        if not isinstance(dtype, torch.dtype):
+        if place["dtype"] not in _AS_BYTES:
             raise ValueError(f"'{place['dtype']}' is not a type of tensors")
-        return self._tensors[place["name"]].view(dtype).reshape(place["shape"])
+        return self._tensors[place["name"]].view(getattr(torch, place["dtype"])).reshape(place["shape"])
 
 
 def _flaw_of_tensor(tensor: Tensor) -> str | None:

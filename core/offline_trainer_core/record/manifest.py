@@ -13,26 +13,16 @@ import xxhash
 
 from offline_trainer_core.errors import CheckpointError
 from offline_trainer_core.naming import flaw_of_name
-from offline_trainer_core.record.atomic import digest_file
+from offline_trainer_core.record.files import FileEntry, FileReader
 
-__all__ = ["MANIFEST", "FileEntry", "Manifest"]
+__all__ = ["LONGEST_JSON", "MANIFEST", "Manifest"]
 
 MANIFEST = "manifest.json"
+LONGEST_JSON = 1 << 28
+"""Bytes of the longest JSON file that is written or read."""
 _FORMAT = 1
 _READABLE = (".json", ".safetensors")
 """Nothing else is ever opened: a checkpoint has no file that could hold code."""
-
-
-@dataclass(frozen=True)
-class FileEntry:
-    """How long a file is, and the XXH3 (128 bit) digest of its content."""
-
-    size: int
-    xxh3_128: str
-
-    @classmethod
-    def of(cls, path: Path) -> FileEntry:
-        return cls(path.stat().st_size, digest_file(path))
 
 
 @dataclass(frozen=True)
@@ -98,32 +88,38 @@ class Manifest:
                     f"checkpoint {folder} is damaged: {name} has {status.st_size} bytes, {entry.size} were written"
                 )
 
-    def check_digests(self, folder: Path, names: list[str]) -> None:
-        """Raise `CheckpointError` unless the named files have the content that was written."""
-        for name in names:
-            try:
-                digest = digest_file(folder / name)
-            except OSError as error:
-                raise CheckpointError(f"checkpoint {folder} is damaged: {name} cannot be read ({error})") from error
-            if digest != self.files[name].xxh3_128:
-                raise CheckpointError(f"checkpoint {folder} is damaged: the content of {name} is not what was written")
+    def reader(self, folder: Path, name: str) -> FileReader:
+        """Return what reads the file `name` and compares it with what was written."""
+        return FileReader(folder / name, f"checkpoint {folder} is damaged: {name}", self.files[name])
+
+    def read_json(self, folder: Path, name: str) -> Any:
+        """Return the content of the JSON file `name`. Raises `CheckpointError` where it is damaged."""
+        with self.reader(folder, name) as reader:
+            data = _read_whole(reader, folder, name)
+        try:
+            return json.loads(data)
+        except (RecursionError, ValueError) as error:
+            raise CheckpointError(f"checkpoint {folder} is damaged: {name} cannot be read as JSON") from error
 
     def verify(self, folder: Path) -> None:
         """Raise `CheckpointError` unless everything is as it was written."""
         self.check_sizes(folder)
-        self.check_digests(folder, list(self.files))
+        for name in self.files:
+            with self.reader(folder, name) as reader:
+                reader.read_on()
 
 
 def _read_manifest(folder: Path) -> bytes:
-    path = folder / MANIFEST
-    if path.is_symlink():
-        raise CheckpointError(f"checkpoint {folder} is refused: {MANIFEST} is a link")
-    try:
-        return path.read_bytes()
-    except FileNotFoundError as error:
-        raise CheckpointError(f"{folder} is not a complete checkpoint: it has no {MANIFEST}") from error
-    except OSError as error:
-        raise CheckpointError(f"checkpoint {folder} cannot be read: {error}") from error
+    if not (folder / MANIFEST).is_symlink() and not (folder / MANIFEST).exists():
+        raise CheckpointError(f"{folder} is not a complete checkpoint: it has no {MANIFEST}")
+    with FileReader(folder / MANIFEST, f"checkpoint {folder} is damaged: {MANIFEST}") as reader:
+        return _read_whole(reader, folder, MANIFEST)
+
+
+def _read_whole(reader: FileReader, folder: Path, name: str) -> bytes:
+    if reader.size > LONGEST_JSON:
+        raise CheckpointError(f"checkpoint {folder} is refused: {name} has {reader.size} bytes")
+    return bytes(reader.read(reader.size))
 
 
 def _refuse_newer(folder: Path, content: Mapping[str, Any]) -> None:

@@ -6,19 +6,21 @@ Process 0 writes the sections that all processes share, and every process those 
 
 from __future__ import annotations
 
-import errno
 import json
 import re
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from offline_trainer_core.errors import CheckpointError
 from offline_trainer_core.naming import flaw_of_name
-from offline_trainer_core.record.atomic import synchronise, write_file
 from offline_trainer_core.record.codec import Decoder, Encoder
-from offline_trainer_core.record.manifest import FileEntry, Manifest
+from offline_trainer_core.record.files import FileEntry, write_file
+from offline_trainer_core.record.manifest import LONGEST_JSON, Manifest
+from offline_trainer_core.record.staging import Staging
+from offline_trainer_core.record.tensors import read_tensors, write_tensors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,8 +29,11 @@ __all__ = ["Sections", "read_sections"]
 
 _OWN = re.compile(r"rank(\d+)\.")
 _TENSORS = ".safetensors"
-_MALFORMED = (AttributeError, LookupError, RecursionError, RuntimeError, TypeError, ValueError)
-"""What decoding a structure raises that no encoder wrote."""
+_THREADS = 4
+"""Files that are written or read at once: while one waits for the disk, another is digested."""
+
+_MALFORMED = (ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError)
+"""What decoding raises where no encoder wrote what is decoded."""
 
 
 @dataclass(frozen=True)
@@ -40,51 +45,66 @@ class Sections:
     tensors: Mapping[str, Mapping[str, Tensor]]
 
     @classmethod
-    def encode(cls, state: Mapping[str, Any], rank: int, *, copy: bool) -> Sections:
-        """Encode what process `rank` writes of `state`; with `copy`, later changes to `state` do not reach it."""
+    def encode(cls, state: Mapping[str, Any], rank: int, staging: Staging | None = None) -> Sections:
+        """Encode what process `rank` writes of `state`; with `staging`, later changes to `state` do not reach it."""
         structures: dict[str, Any] = {}
         tensors: dict[str, dict[str, Tensor]] = {}
         for section, nest in state.items():
             if _writer(section, rank) == rank:
-                encoder = Encoder(section, copy=copy)
+                encoder = Encoder(section, staging)
                 structures[section] = encoder.encode(nest)
                 if encoder.tensors:
                     tensors[section] = encoder.tensors
+        if staging is not None:
+            staging.settle()
         return cls(rank, structures, tensors)
 
     def write(self, folder: Path) -> dict[str, FileEntry]:
         """Write the files of this process into `folder` and return what the manifest says of them. Raises `OSError`."""
-        structure = folder / _structure_file(self.rank)
-        write_file(structure, json.dumps(self.structures, indent=1).encode())
-        written = [structure]
-        for section, tensors in self.tensors.items():
-            written.append(folder / f"{section}{_TENSORS}")
-            _write_tensors(written[-1], dict(tensors))
-        return {path.name: FileEntry.of(path) for path in written}
+        structures = json.dumps(self.structures, indent=1).encode()
+        if len(structures) > LONGEST_JSON:
+            raise CheckpointError(
+                f"the state has {len(structures)} bytes beside its tensors, and may have {LONGEST_JSON}: keep long "
+                "lists of numbers in tensors or arrays"
+            )
+        name = _structure_file(self.rank)
+        entries = {name: write_file(folder / name, [structures])}
+        files = {f"{section}{_TENSORS}": tensors for section, tensors in self.tensors.items()}
+        with ThreadPoolExecutor(_THREADS, thread_name_prefix="checkpoint-file") as pool:
+            written = pool.map(lambda name: write_tensors(folder / name, files[name]), files)
+            return {**entries, **dict(zip(files, written, strict=True))}
 
 
 def read_sections(
     folder: Path, manifest: Manifest, map_location: Any = "cpu", wanted: Callable[[str], bool] = lambda section: True
 ) -> dict[str, Any]:
-    """Return the wanted sections of the checkpoint in `folder`; what is read is verified first.
+    """Return the wanted sections of the checkpoint in `folder`; every file is read once, and compared as it is read.
 
     Raises `CheckpointError` that names the damaged file.
     """
-    structures = [name for name in manifest.files if name.endswith(".json")]
-    tensors = [name for name in manifest.files if name.endswith(_TENSORS) and wanted(name.removesuffix(_TENSORS))]
     manifest.check_sizes(folder)
-    manifest.check_digests(folder, structures + tensors)
+    structures = [name for name in manifest.files if name.endswith(".json")]
+    files = [name for name in manifest.files if name.endswith(_TENSORS) and wanted(name.removesuffix(_TENSORS))]
+    with ThreadPoolExecutor(_THREADS, thread_name_prefix="checkpoint-file") as pool:
+        tensors = dict(zip(files, pool.map(lambda name: _read_tensors(folder, manifest, name), files), strict=True))
     state = {}
     for name in structures:
+        content = manifest.read_json(folder, name)
         try:
-            for section, structure in json.loads((folder / name).read_bytes()).items():
+            for section, structure in content.items():
                 if wanted(section):
-                    file = folder / f"{section}{_TENSORS}"
-                    found = _read_tensors(file) if file.name in tensors else {}
-                    state[section] = Decoder(found, map_location).decode(structure)
+                    state[section] = Decoder(tensors.get(f"{section}{_TENSORS}", {}), map_location).decode(structure)
         except _MALFORMED as error:
             raise CheckpointError(f"checkpoint {folder} is damaged: {name} does not describe a state") from error
     return state
+
+
+def _read_tensors(folder: Path, manifest: Manifest, name: str) -> dict[str, Tensor]:
+    try:
+        with manifest.reader(folder, name) as reader:
+            return read_tensors(reader)
+    except _MALFORMED as error:
+        raise CheckpointError(f"checkpoint {folder} is damaged: {name} does not hold tensors ({error})") from error
 
 
 def _writer(section: str, rank: int) -> int:
@@ -100,26 +120,3 @@ def _writer(section: str, rank: int) -> int:
 
 def _structure_file(rank: int) -> str:
     return "state.json" if rank == 0 else f"rank{rank}.state.json"
-
-
-def _write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
-    from safetensors import SafetensorError
-    from safetensors.torch import save_file
-
-    try:
-        save_file(tensors, path)
-    except SafetensorError as error:
-        # The library says what the system said only in words.
-        code = re.search(r"os error (\d+)", str(error))
-        raise OSError(int(code[1]) if code else errno.EIO, str(error)) from error
-    synchronise(path)
-
-
-def _read_tensors(path: Path) -> dict[str, Tensor]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        return load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"checkpoint {path.parent} is damaged: {path.name} cannot be read ({error})") from error

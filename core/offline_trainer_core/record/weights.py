@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from offline_trainer_core.errors import CheckpointError
+from offline_trainer_core.record.files import FileReader
 from offline_trainer_core.record.manifest import Manifest
 from offline_trainer_core.record.sections import read_sections
+from offline_trainer_core.record.tensors import read_tensors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -47,23 +50,21 @@ def _from_checkpoint(folder: Path, component: str | None) -> dict[str, Tensor]:
 
 
 def _from_safetensors(path: Path) -> dict[str, Tensor]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
     try:
-        return load_file(path)
-    except (OSError, SafetensorError) as error:
+        with FileReader(path.resolve(), str(path)) as reader:
+            return read_tensors(reader)
+    except (ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path} is not a safetensors file, or it is damaged: {error}") from error
 
 
 def _from_torch(path: Path) -> dict[str, Tensor]:
-    import pickle
-
     import torch
 
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, EOFError, OSError, RuntimeError, ValueError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of formats that torch itself gave up
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # what a file that is no weights file makes torch raise is not limited
         raise CheckpointError(
             f"{path} cannot be read as weights: it is damaged, or holds objects that are not tensors, which are "
             "never loaded. Save its state_dict with safetensors.torch.save_file where the model's code is at hand"

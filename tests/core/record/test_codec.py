@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from offline_trainer_core.errors import CheckpointError
 from offline_trainer_core.record.codec import Decoder, Encoder
+from offline_trainer_core.record.staging import Staging
 
 DTYPES = [
     *(torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2),
@@ -20,7 +21,7 @@ DTYPES = [
 
 
 def there_and_back(nest, copy: bool = False):
-    encoder = Encoder("section", copy=copy)
+    encoder = Encoder("section", Staging() if copy else None)
     structure = json.loads(json.dumps(encoder.encode(nest), allow_nan=False))
     return Decoder(encoder.tensors).decode(structure)
 
@@ -108,7 +109,7 @@ def test_a_scalar_tensor_of_every_type_comes_back(assert_same, dtype):
 
 
 def test_a_flat_state_keeps_its_names():
-    encoder = Encoder("models.policy", copy=False)
+    encoder = Encoder("models.policy")
     module = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.BatchNorm1d(3))
     encoder.encode(module.state_dict())
     assert list(encoder.tensors) == list(module.state_dict())
@@ -119,13 +120,18 @@ def test_the_versions_of_modules_come_back():
     assert there_and_back(expected)._metadata == expected._metadata
 
 
-def test_tied_tensors_come_back_under_each_name():
+@pytest.mark.parametrize("staging", [None, Staging()], ids=["shared", "copied"])
+def test_tied_tensors_have_a_name_each_and_stay_tied(staging):
     weight = torch.randn(3, 4)
-    encoder = Encoder("section", copy=False)
-    encoder.encode({"embed": weight, "head": weight, "row": weight[1]})
-    pointers = {tensor.untyped_storage().data_ptr() for tensor in encoder.tensors.values()}
-    assert len(pointers) == 3
-    assert all(torch.equal(encoder.tensors[name], value) for name, value in (("head", weight), ("row", weight[1])))
+    nest = {"embed": weight, "head": weight, "row": weight[1], "transposed": weight.t()}
+    encoder = Encoder("section", staging)
+    structure = encoder.encode(nest)
+    assert set(encoder.tensors) == set(nest)
+    assert all(torch.equal(encoder.tensors[name], value) for name, value in nest.items())
+    decoded = Decoder(encoder.tensors).decode(structure)
+    assert decoded["embed"] is decoded["head"]
+    assert decoded["embed"] is not decoded["row"]
+    assert decoded["transposed"].stride() == (1, 4)
 
 
 def test_names_that_meet_stay_apart(assert_same):
@@ -156,7 +162,7 @@ def test_views_come_back_as_values(tensor):
 
 def test_a_copy_does_not_follow_the_training():
     weight = torch.zeros(3)
-    encoders = [Encoder("section", copy=copy) for copy in (True, False)]
+    encoders = [Encoder("section", Staging() if copy else None) for copy in (True, False)]
     for encoder in encoders:
         encoder.encode({"weight": weight})
     weight += 1
@@ -176,7 +182,7 @@ def test_a_copy_does_not_follow_the_training():
 )
 def test_what_cannot_be_saved_is_named_with_its_place(value, reason):
     with pytest.raises(CheckpointError, match=rf"'callbacks.ema.parts.1'.*{reason}"):
-        Encoder("callbacks.ema", copy=False).encode({"parts": [0, value]})
+        Encoder("callbacks.ema").encode({"parts": [0, value]})
 
 
 @pytest.mark.parametrize(

@@ -40,8 +40,8 @@ store.wait()
 if rank == broken:
     def full(path, *rest, **options):
         raise OSError(errno.ENOSPC, "No space left on device")
-    import safetensors.torch
-    safetensors.torch.save_file = full
+    from offline_trainer_core.record import sections
+    sections.write_tensors = sections.write_file = full
 try:
     store.save("step_2", state(2), counters={"global_step": 2}, asynchronous=asynchronous)
     store.wait()

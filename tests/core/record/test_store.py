@@ -51,8 +51,8 @@ def test_a_checkpoint_loads_by_name_by_pointer_and_by_path(store, state):
 
 @pytest.mark.parametrize("name", ["step_99", "last", "best", "/nowhere/step_1"])
 def test_an_absent_checkpoint_is_named(store, state, name):
-    store.save("step_10", state(), counters=COUNTERS)
-    (store.dir / "last").unlink()
+    if name != "last":
+        store.save("step_10", state(), counters=COUNTERS)
     with pytest.raises(CheckpointError, match="there is no checkpoint"):
         store.load(name)
 
@@ -70,7 +70,8 @@ def test_the_newest_is_the_one_saved_last(store, state):
         store.save(name, state(), counters=COUNTERS)
     assert store.names() == ["step_9", "step_10", "epoch_1"]
     assert store.latest() == "epoch_1"
-    assert (store.dir / "last").read_text() == "epoch_1\n"
+    assert store.last() == "epoch_1"
+    assert (store.dir / "last").read_text().splitlines()[0] == "epoch_1"
 
 
 def test_a_checkpoint_of_the_same_name_is_replaced_and_becomes_the_newest(store, state, assert_same):
