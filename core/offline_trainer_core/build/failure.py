@@ -9,6 +9,7 @@ from types import FrameType, TracebackType
 import torch
 
 from offline_trainer_core.catalogue import Entry
+from offline_trainer_core.distributed import Collectives
 from offline_trainer_core.errors import ComponentError, DeviceError, OfflineTrainerError
 from offline_trainer_core.plan import Plan
 
@@ -18,7 +19,7 @@ CORE = "offline_trainer_core"
 
 
 def explain_failure(
-    error: Exception, plan: Plan, *, device: torch.device, world_size: int
+    error: Exception, plan: Plan, *, device: torch.device, collectives: Collectives
 ) -> OfflineTrainerError | None:
     """Return what a person should read of `error`, or None where it is the core's own.
 
@@ -29,19 +30,14 @@ def explain_failure(
             f"out of memory on {device}: lower data.batch_size and raise trainer.grad_accum_steps, or set "
             "run.precision=bf16-mixed"
         )
-    if world_size > 1 and _lost_a_process(error):
-        return DeviceError("another process of the run is gone; its own message says why")
+    if (lost := collectives.lost(error)) is not None:
+        return DeviceError(lost)
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)][::-1]
     names = _packages(plan)
     raised = next((frame for frame in frames if _package(frame) in {*names, CORE}), None)
     if raised is None or _package(raised) == CORE:
         return None
     return ComponentError(f"{_component(frames, plan)} failed, at {_place(error.__traceback__, raised)}")
-
-
-def _lost_a_process(error: Exception) -> bool:
-    """Whether the connection to another process broke: gloo has no exception of its own for it."""
-    return isinstance(error, torch.distributed.DistError) or "gloo" in str(error)
 
 
 def _packages(plan: Plan) -> set[str]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
-from copy import copy
-from datetime import timedelta
+import zlib
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
+
+from offline_trainer_core.errors import ComponentError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Collectives", "OneProcess", "ProcessGroup", "connect"]
+__all__ = ["Collectives", "OneProcess", "agree_on_names"]
 
 
 class Collectives(Protocol):
@@ -28,6 +28,9 @@ class Collectives(Protocol):
     def any(self, flag: bool) -> bool:
         """Whether `flag` is true on any process."""
 
+    def largest(self, values: Sequence[float]) -> list[float]:
+        """Return the largest of each value over all processes."""
+
     def broadcast_object(self, value: Any) -> Any:
         """Return rank 0's `value` on every process."""
 
@@ -38,6 +41,12 @@ class Collectives(Protocol):
 
     def first_to_say(self, text: str) -> bool:
         """Whether no process has said `text` before: not collective, for what every process finds for itself."""
+
+    def leave_word(self, text: str) -> None:
+        """Tell the others why this process leaves them: not collective."""
+
+    def lost(self, error: BaseException) -> str | None:
+        """Return which process is gone, where `error` is about that, and what it said last; else None."""
 
     def apart(self) -> Collectives:
         """Return collectives of the same processes for another thread, whose calls do not meet those of this one."""
@@ -59,6 +68,9 @@ class OneProcess:
     def any(self, flag: bool) -> bool:
         return flag
 
+    def largest(self, values: Sequence[float]) -> list[float]:
+        return list(values)
+
     def broadcast_object(self, value: Any) -> Any:
         return value
 
@@ -71,6 +83,12 @@ class OneProcess:
     def first_to_say(self, text: str) -> bool:
         return True
 
+    def leave_word(self, text: str) -> None:
+        return None
+
+    def lost(self, error: BaseException) -> str | None:
+        return None
+
     def apart(self) -> OneProcess:
         return self
 
@@ -78,67 +96,26 @@ class OneProcess:
         return None
 
 
-class ProcessGroup:
-    """The processes that a launcher started, connected by `torch.distributed` (gloo on CPUs, NCCL on GPUs)."""
+def agree_on_names(names: Iterable[str], what: str, collectives: Collectives) -> list[str]:
+    """Return, in the same order on every process, the names of the values that all of them are about to reduce.
 
-    agreement_interval = 10
-
-    def __init__(self, environment: Mapping[str, str], timeout: timedelta = timedelta(minutes=10)) -> None:
-        import torch
-        import torch.distributed as dist
-        from torch.distributed.rendezvous import rendezvous
-
-        self.rank = int(environment["RANK"])
-        self.world_size = int(environment["WORLD_SIZE"])
-        self.local_rank = int(environment.get("LOCAL_RANK", self.rank))
-        backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
-        self._store, *_ = next(rendezvous("env://", self.rank, self.world_size, timeout=timeout))
-        dist.init_process_group(backend, store=self._store, rank=self.rank, world_size=self.world_size, timeout=timeout)
-        self._dist = dist
-        self._torch = torch
-        self._group: Any = None
-
-    def all_reduce_sum(self, tensor: Tensor) -> Tensor:
-        total = tensor.clone()
-        self._dist.all_reduce(total, group=self._group)
-        return total
-
-    def any(self, flag: bool) -> bool:
-        votes = self._torch.tensor([1.0 if flag else 0.0])
-        self._dist.all_reduce(votes, op=self._dist.ReduceOp.MAX, group=self._group)
-        return bool(votes.item() > 0)
-
-    def broadcast_object(self, value: Any) -> Any:
-        box = [value]
-        self._dist.broadcast_object_list(box, src=0, group=self._group)
-        return box[0]
-
-    def gather_object(self, value: Any) -> list[Any] | None:
-        box: list[Any] | None = [None] * self.world_size if self.rank == 0 else None
-        self._dist.gather_object(value, box, dst=0, group=self._group)
-        return box
-
-    def barrier(self) -> None:
-        self._dist.barrier(group=self._group)
-
-    def first_to_say(self, text: str) -> bool:
-        try:
-            return bool(self._store.add(f"said/{text}", 1) == 1)
-        except self._dist.DistError:
-            return True  # the process that keeps the account is gone
-
-    def apart(self) -> ProcessGroup:
-        other = copy(self)
-        other._group = self._dist.new_group(backend="gloo")
-        return other
-
-    def close(self) -> None:
-        self._dist.destroy_process_group()
-
-
-def connect(environment: Mapping[str, str] | None = None) -> Collectives:
-    """Join the process group that the environment describes (as torchrun sets it), or stand alone."""
-    environment = os.environ if environment is None else environment
-    if int(environment.get("WORLD_SIZE", "1")) > 1:
-        return ProcessGroup(environment)
-    return OneProcess()
+    A process that has none takes part with those of the others. Raises `ComponentError`, on every process, where two have
+    different ones: their values would be mixed up, or the processes wait for each other forever.
+    """
+    mine = sorted(names)
+    digest = float(zlib.crc32("\n".join(mine).encode()))
+    highest, lowest = collectives.largest([digest, -digest])
+    if highest == -lowest:
+        return mine
+    everyones = collectives.broadcast_object(collectives.gather_object(mine))
+    named = {rank: set(theirs) for rank, theirs in enumerate(everyones) if theirs}
+    first, reference = next(iter(named.items()))
+    for rank, theirs in named.items():
+        if theirs != reference:
+            only = " and ".join(
+                f"only process {owner} logs {', '.join(sorted(own))}"
+                for owner, own in ((first, reference - theirs), (rank, theirs - reference))
+                if own
+            )
+            raise ComponentError(f"the processes of a run must log the same {what}: {only}")
+    return sorted(reference)

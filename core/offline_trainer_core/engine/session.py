@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from offline_trainer_core.distributed import Agreement, StopSignals, listening
 from offline_trainer_core.engine.batches import epoch_batches, mover
 from offline_trainer_core.engine.context import RunContext
 from offline_trainer_core.engine.guard import Guard, Place
@@ -17,7 +18,6 @@ from offline_trainer_core.engine.prepare import LoopSettings, Workshop, furnish
 from offline_trainer_core.engine.saving import Saver, stateful_parts
 from offline_trainer_core.engine.seeding import seed_everything
 from offline_trainer_core.engine.step import Stepper
-from offline_trainer_core.engine.stopping import StopSignals
 from offline_trainer_core.engine.updates import Updates
 from offline_trainer_core.engine.validation import compute_metrics, eval_mode, validation_means
 from offline_trainer_core.errors import DataError
@@ -54,7 +54,9 @@ class Session:
         named = stateful_parts(self.context, self._workshop.slots, self._precision, self._window)
         self._saver = Saver(self.context, named, self.hooks)
         self.context.saver = self._save
-        self._signals = StopSignals()
+        self._agreement = Agreement(parts["collectives"])
+        self._listening = listening()
+        self._signals: StopSignals
         self._stopping = False
         self.interrupted = False
         """Whether the run was asked to stop before its end; it can be resumed."""
@@ -66,7 +68,8 @@ class Session:
         seed_everything(run.seed, run.rank)
         resumed = self._saver.restore()
         self._inquest.folder = run.dir / "nonfinite"
-        self._signals.__enter__()
+        self._signals = self._listening.__enter__()
+        self._signals.patient = True
         for logger in self.context.loggers.values() if run.is_main else ():
             if hasattr(logger, "open"):
                 logger.open(run, self.state.global_step if resumed else None)
@@ -86,7 +89,7 @@ class Session:
             else:
                 self.hooks.fire("on_fit_end", context=self.context)
         finally:
-            self._signals.__exit__()
+            self._listening.__exit__(None, None, None)
             for logger in self.context.loggers.values() if self.context.run.is_main else ():
                 if hasattr(logger, "close"):
                     logger.close()
@@ -103,17 +106,19 @@ class Session:
 
     def should_stop(self) -> bool:
         """Whether to leave the epoch at this step boundary; every process answers alike."""
-        if self.state.global_step % self.context.collectives.agreement_interval == 0:
+        if self._agreement.due(self.state.global_step):
             self._agree()
         return self.done
 
-    def _agree(self) -> None:
+    def _agree(self, *, regular: bool = False) -> None:
         """Let all processes know whether one of them was asked to stop."""
-        context, collectives = self.context, self.context.collectives
+        context = self.context
         if self._signals.received is not None:
             context.stop(self._signals.received, resumable=True)
-        self._stopping = collectives.any(context.stop_reason is not None)
-        self.interrupted = self._stopping and collectives.any(context.resumable)
+        self._stopping, self.interrupted, reason = self._agreement.reach(
+            self.state.global_step, context.stop_reason, context.resumable, regular=regular
+        )
+        context.stop_reason = reason or context.stop_reason
 
     def batches(self) -> Iterator[tuple[Any, bool]]:
         """Begin or resume the epoch: yield its batches on the device, each with whether it is the last."""
@@ -157,7 +162,7 @@ class Session:
         if metrics:
             self.context.log(metrics)
         self.hooks.fire("on_epoch_end", context=self.context, epoch=epoch)
-        self._agree()
+        self._agree(regular=True)
 
     @property
     def validated(self) -> bool:
@@ -223,7 +228,7 @@ class Session:
         if wanted and self._saver.saved_at != self.state.global_step:
             context.save_checkpoint()
         self._saver.wait()
-        reason = context.stop_reason or ("another process" if self._stopping else "")
+        reason = context.stop_reason or ""
         return RunResult(context.run.dir, self.state, metrics, "stopped" if self.interrupted else "finished", reason)
 
     def _save(self, name: str, asynchronous: bool = False) -> Path:

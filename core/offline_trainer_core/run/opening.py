@@ -11,10 +11,11 @@ from pathlib import Path
 from offline_trainer_core.config import Config, masked, redacted
 from offline_trainer_core.config.digest import config_digest
 from offline_trainer_core.config.dump import to_yaml
-from offline_trainer_core.distributed import Collectives
+from offline_trainer_core.distributed import Collectives, StoppedEarly
 from offline_trainer_core.errors import CheckpointError, OfflineTrainerError
 from offline_trainer_core.plan import Plan
 from offline_trainer_core.record import CheckpointStore, RunFolder, describe_environment
+from offline_trainer_core.record.status import State
 from offline_trainer_core.types import RunInfo
 
 __all__ = ["describe_run", "folder_of", "open_run", "recorded"]
@@ -105,17 +106,31 @@ def describe_run(config: Config, plan: Plan, folder: RunFolder, collectives: Col
 @contextmanager
 def recorded(folder: RunFolder, info: RunInfo, plan: Plan) -> Iterator[None]:
     """Write into the record how the run failed, if it does; say of a component's exception which component it was."""
-    from offline_trainer_core.build import explain_failure
-
     try:
         yield
-    except BaseException as error:
-        if info.is_main:
-            step = folder.status.step if folder.status else 0
-            folder.set_status("failed", step, f"{type(error).__name__}: {error}")
-        if isinstance(error, OfflineTrainerError) or not isinstance(error, Exception):
-            raise
-        failure = explain_failure(error, plan, device=info.device, world_size=info.world_size)
-        if failure is None:
+    except StoppedEarly as stop:
+        _record_end("stopped", f"{stop} before the first step", folder, info)
+        raise
+    except KeyboardInterrupt as stop:
+        _record_end("failed", f"{stop} again: interrupted at once", folder, info)
+        raise
+    except Exception as error:
+        failure = _explained(error, folder, info, plan)
+        _record_end("failed", f"{type(failure).__name__}: {failure}", folder, info)
+        if failure is error:
             raise
         raise failure from error
+
+
+def _explained(error: Exception, folder: RunFolder, info: RunInfo, plan: Plan) -> Exception:
+    """Return what a person should read of `error`."""
+    from offline_trainer_core.build import explain_failure
+
+    if isinstance(error, OfflineTrainerError):
+        return error
+    return explain_failure(error, plan, device=info.device, collectives=folder.collectives) or error
+
+
+def _record_end(status: State, reason: str, folder: RunFolder, info: RunInfo) -> None:
+    if info.is_main:
+        folder.set_status(status, folder.status.step if folder.status else 0, reason)

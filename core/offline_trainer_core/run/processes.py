@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
-from offline_trainer_core.distributed import Collectives, connect
+from offline_trainer_core.distributed import Collectives, connect, listening
 from offline_trainer_core.errors import DeviceError, OfflineTrainerError
 from offline_trainer_core.plan import Plan, plan_difference
 
@@ -13,16 +14,34 @@ __all__ = ["agree", "joined"]
 
 
 @contextmanager
-def joined() -> Iterator[Collectives]:
-    """Join the other processes, and leave them; an error that they share is said by one of them."""
-    collectives = connect()
-    try:
-        yield collectives
-    except OfflineTrainerError as error:
+def joined(timeout: float = 600.0) -> Iterator[Collectives]:
+    """Join the other processes, and leave together with them; an error that they share is said by one of them.
+
+    Processes wait `timeout` seconds for each other. Raises `DeviceError` where one is gone, or does not answer.
+    """
+    with listening() as signals:
+        collectives = connect(timeout=timedelta(seconds=timeout))
+        try:
+            yield collectives
+            collectives.barrier()
+            signals.ignore()
+        except Exception as error:
+            _say(error, collectives)
+            raise
+        finally:
+            collectives.close()
+
+
+def _say(error: Exception, collectives: Collectives) -> None:
+    """Let one process say what several found, and the others know why this one leaves them."""
+    lost = None if isinstance(error, OfflineTrainerError) else collectives.lost(error)
+    if lost is not None:
+        failure = DeviceError(lost)
+        failure.reported = not collectives.first_to_say(lost)
+        raise failure from error
+    collectives.leave_word(f"{type(error).__name__}: {error}".partition("\n")[0])
+    if isinstance(error, OfflineTrainerError):
         error.reported = not collectives.first_to_say(str(error))
-        raise
-    finally:
-        collectives.close()
 
 
 def agree(plan: Plan, collectives: Collectives) -> None:
