@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -12,7 +13,10 @@ from typing import Any, NoReturn
 import click
 
 from offline_trainer_core.cli.advertised import advertised_commands, load_command
+from offline_trainer_core.cli.leaving import leave
 from offline_trainer_core.cli.screen import colours
+from offline_trainer_core.distributed import StoppedEarly, listening
+from offline_trainer_core.errors import RunStopped
 from offline_trainer_core.spelling import did_you_mean
 
 __all__ = ["SUMMARIES", "main", "ot"]
@@ -121,15 +125,35 @@ def _collect_nothing() -> None:
 
 def main(args: Sequence[str] | None = None) -> NoReturn:
     """Run `ot` with `args` (default: those of the process) and end the process with the exit code."""
-    if args is None and sys.argv[1:2] and sys.argv[1] in SUMMARIES and sys.argv[1] not in LASTING:
+    command = sys.argv[1] if args is None and sys.argv[1:] else ""
+    if command == "run":
+        with listening():
+            leave(_carried_out(args))
+    if command in SUMMARIES and command not in LASTING:
         _collect_nothing()
+    leave(_carried_out(args))
+
+
+def _carried_out(args: Sequence[str] | None) -> int:
+    """Return the exit code of what the command line says."""
     try:
-        code = ot.main(args=args, prog_name="ot", standalone_mode=False)
+        code: int = ot.main(args=args, prog_name="ot", standalone_mode=False)
     except click.ClickException as error:
-        code = _refuse(error)
-    except click.Abort:
-        code = 130
-    sys.exit(code)
+        return _refuse(error)
+    except click.Abort as abort:
+        return _interrupted(abort.__cause__)
+    except KeyboardInterrupt as interrupt:
+        return _interrupted(interrupt)
+    return code
+
+
+def _interrupted(cause: BaseException | None) -> int:
+    """Say that a signal ended the process before the run could, or before there was one."""
+    early, name = isinstance(cause, StoppedEarly), str(cause or "")
+    if name and os.environ.get("RANK", "0") == "0":
+        what = "before the first step" if early else "again: interrupted at once"
+        click.secho(f"stopped: {name} {what}; to go on: the same command, with --resume", fg="yellow", err=True)
+    return RunStopped.exit_code if early else 130
 
 
 def _refuse(error: click.ClickException) -> int:

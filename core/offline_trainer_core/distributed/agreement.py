@@ -24,7 +24,7 @@ class Decision(NamedTuple):
 class Agreement:
     """Lets processes agree at every `agreement_interval`-th step, and at every step where so many take too long.
 
-    In between only what makes a run resumable stops it, a signal or a deadline: a callback's wish waits for the interval,
+    In between only what makes a run resumable stops it, a signal or a deadline: the wish of a callback waits,
     so that the step at which it ends the run is not a matter of speed.
     """
 

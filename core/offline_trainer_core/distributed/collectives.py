@@ -99,8 +99,8 @@ class OneProcess:
 def agree_on_names(names: Iterable[str], what: str, collectives: Collectives) -> list[str]:
     """Return, in the same order on every process, the names of the values that all of them are about to reduce.
 
-    A process that has none takes part with those of the others. Raises `ComponentError`, on every process, where two have
-    different ones: their values would be mixed up, or the processes wait for each other forever.
+    A process that has none takes part with those of the others. Raises `ComponentError`, on every process, where two
+    differ: their values would be mixed up, or the processes wait for each other forever.
     """
     mine = sorted(names)
     digest = float(zlib.crc32("\n".join(mine).encode()))

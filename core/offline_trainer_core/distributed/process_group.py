@@ -130,7 +130,7 @@ def _store(environment: Mapping[str, str], rank: int, world_size: int, timeout: 
 def connect(environment: Mapping[str, str] | None = None, timeout: timedelta = TIMEOUT) -> Collectives:
     """Join the process group that the environment describes (as torchrun sets it), or stand alone.
 
-    Raises `DeviceError` where not all processes come within `timeout`, which is how long they wait for each other later on.
+    Raises `DeviceError` where not all come within `timeout`, which is also how long they wait for each other later on.
     """
     environment = os.environ if environment is None else environment
     if int(environment.get("WORLD_SIZE", "1")) == 1:

@@ -28,7 +28,7 @@ class StoppedEarly(KeyboardInterrupt):
 class StopSignals:
     """While entered, SIGINT, SIGTERM and SIGUSR1 set `received` instead of ending the process.
 
-    Raises, where the signal comes: `StoppedEarly` before training has begun, and `KeyboardInterrupt` at a second signal.
+    Raises, where the signal comes: `StoppedEarly` before training has begun, `KeyboardInterrupt` at a second signal.
     """
 
     def __init__(self) -> None:
@@ -113,7 +113,7 @@ def _leave_signals_to_the_parent() -> None:
 
 
 def endure_signals(worker: int = 0) -> None:
-    """Let a loader's worker outlive what its whole group is sent, so that the step boundary is reached with its batches.
+    """Let a worker of a loader outlive what its whole group is sent, so that a step boundary is reached.
 
     To be a `worker_init_fn`. The process that started the worker can end it as ever.
     """

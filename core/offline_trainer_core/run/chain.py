@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from offline_trainer_core.distributed import listening
+from offline_trainer_core.durations import seconds_of
 from offline_trainer_core.plan import CheckReport
 from offline_trainer_core.record import Heartbeat, RecordLogger
 from offline_trainer_core.run.checked import Source, checked
@@ -39,7 +41,10 @@ def run(
     from offline_trainer_core.engine import call_with_parts
 
     resolved, registry, report = checked(config, overrides)
-    with joined() as collectives:
+    time_limit = resolved.plain("run.time_limit")
+    with listening() as signals, joined(seconds_of(resolved.plain("run.process_timeout") or 10)) as collectives:
+        if time_limit is not None:
+            signals.limit(seconds_of(time_limit), str(time_limit))
         agree(report.plan, collectives)
         folder, info = open_run(resolved, report.plan, collectives, resume, overwrite)
         with recorded(folder, info, report.plan):
