@@ -35,6 +35,15 @@ class DefaultTrainer:
         ComponentError: Neither `max_epochs` nor `max_steps` is given, or a count is not positive.
     """
 
+    harmless = (
+        "max_epochs",
+        "max_steps",
+        "log_every_n_steps",
+        "val_every_n_epochs",
+        "val_every_n_steps",
+        "eval_every_n_epochs",
+    )
+
     def __init__(
         self,
         max_epochs: PositiveInt | None = None,

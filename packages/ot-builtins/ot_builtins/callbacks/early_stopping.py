@@ -18,6 +18,8 @@ class EarlyStopping:
     `monitor` is a metric of validation (`loss`) or a score of evaluations (`eval/success_rate`).
     """
 
+    harmless = True
+
     def __init__(
         self, monitor: str = "loss", patience: PositiveInt = 5, mode: Mode = "min", min_delta: float = 0.0
     ) -> None:

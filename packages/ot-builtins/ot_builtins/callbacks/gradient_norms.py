@@ -22,6 +22,8 @@ class GradientNorms:
     1 for its direct children (`grad_norm/actor.encoder`). The norms stay on the device until they are logged.
     """
 
+    harmless = True
+
     def __init__(self, every_n_steps: PositiveInt = 50, depth: NonNegativeInt = 1) -> None:
         if every_n_steps < 1 or depth < 0:
             raise ComponentError("cb.gradient_norms: every_n_steps is at least 1 and depth at least 0")

@@ -33,6 +33,8 @@ class LossPlot:
     curves come from the run's `metrics.jsonl`, so a resumed run is drawn from its beginning.
     """
 
+    harmless = True
+
     def __init__(self, path: str = "loss.png", metrics: Iterable[str] | None = None) -> None:
         import_extra("matplotlib", "plots", "cb.loss_plot")
         self.path = path

@@ -16,6 +16,8 @@ class LrMonitor:
     The names are `lr/<optimizer>/<group>`; a group's name is its `name`, else its index.
     """
 
+    harmless = True
+
     def __init__(self, every_n_steps: PositiveInt = 50) -> None:
         if every_n_steps < 1:
             raise ComponentError(f"cb.lr_monitor: every_n_steps is at least 1, not {every_n_steps}")

@@ -35,6 +35,8 @@ class ModelCheckpoint:
             and pruned at the next save.
     """
 
+    harmless = True
+
     def __init__(
         self,
         save_dir: str | None = None,

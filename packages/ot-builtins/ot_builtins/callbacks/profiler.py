@@ -22,6 +22,8 @@ class Profiler:
     table of the operators that took most time, `<dir>/operators_step_<n>.txt`; n is the last step in them.
     """
 
+    harmless = True
+
     def __init__(
         self,
         wait: NonNegativeInt = 10,

@@ -26,6 +26,8 @@ class Progress:
     nothing. Elsewhere it is a plain line whenever training is logged.
     """
 
+    harmless = True
+
     def __init__(self, metric: str | None = None, refresh_per_second: PositiveFloat = 4.0) -> None:
         """`metric` is the logged value to show, of training and validation; by default the first that names a loss."""
         self.metric = metric

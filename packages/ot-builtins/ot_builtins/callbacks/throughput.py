@@ -20,6 +20,8 @@ class Throughput:
     Validations and evaluations do not count.
     """
 
+    harmless = True
+
     def __init__(self, every_n_steps: PositiveInt = 50) -> None:
         if every_n_steps < 1:
             raise ComponentError(f"cb.throughput: every_n_steps is at least 1, not {every_n_steps}")

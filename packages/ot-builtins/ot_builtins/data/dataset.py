@@ -46,6 +46,8 @@ class DatasetData:
             samples do not fit together.
     """
 
+    harmless = ("num_workers", "pin_memory", "prefetch_factor", "persistent_workers", "multiprocessing_context")
+
     def __init__(
         self,
         dataset: Any,
