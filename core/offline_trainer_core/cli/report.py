@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from offline_trainer_core.plan import CheckReport, Plan
     from offline_trainer_core.types import RunInfo, RunResult
 
-__all__ = ["print_header", "print_rehearsal", "print_result"]
+__all__ = ["exactness_shown", "print_header", "print_rehearsal", "print_result"]
 
 PICTURES = (".gif", ".mp4", ".pdf", ".png", ".svg")
 
@@ -78,6 +80,29 @@ def _short(path: Path) -> str:
     """Return `path` from the working folder where it lies below it."""
     here = Path.cwd()
     return str(path.resolve().relative_to(here)) if path.resolve().is_relative_to(here) else str(path)
+
+
+class _Shown(logging.Handler):
+    """Prints how exact a resume is, which the engine says once it has brought everything back."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage()
+        if text.startswith("resume: "):
+            click.secho(f"{text}\n", fg="green" if text == "resume: exact" else "yellow")
+
+
+@contextmanager
+def exactness_shown() -> Iterator[None]:
+    """Print how exact a resume is, on the one process that says it."""
+    logger, handler = logging.getLogger("offline_trainer_core"), _Shown(logging.INFO)
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(min(logging.INFO, logger.getEffectiveLevel()))
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        logger.removeHandler(handler)
 
 
 def print_rehearsal(seen: Rehearsal) -> None:

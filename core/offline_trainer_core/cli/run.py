@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import shlex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from offline_trainer_core.cli.options import config_argument, overrides_argument, traceback_option
-from offline_trainer_core.cli.report import print_header, print_rehearsal, print_result
+from offline_trainer_core.cli.report import exactness_shown, print_header, print_rehearsal, print_result
 from offline_trainer_core.errors import RunStopped, UsageError
 from offline_trainer_core.run import launch, rehearse, run
 
@@ -45,6 +45,7 @@ def _names_a_checkpoint(text: str) -> bool:
     "--resume", metavar="[CHECKPOINT]", help="Go on from the newest checkpoint of this run, or from this one."
 )
 @click.option("--overwrite", is_flag=True, help="Move an earlier run of the same name aside.")
+@click.option("--accept-changes", is_flag=True, help="Resume with other settings than the run had.")
 @click.option("--dry-run", is_flag=True, help="Carry one real batch through everything, and write nothing.")
 @click.option(
     "--nproc", type=click.IntRange(min=1), default=1, metavar="N", help="Train on N processes of this machine."
@@ -57,6 +58,7 @@ def command(
     overrides: tuple[str, ...],
     resume: str | None,
     overwrite: bool,
+    accept_changes: bool,
     dry_run: bool,
     nproc: int,
 ) -> None:
@@ -66,19 +68,18 @@ def command(
     'callbacks[0].every_n_steps=5' +imports=extensions.x ~scheduler
     """
     if dry_run:
-        if nproc > 1 or resume or overwrite:
-            raise UsageError(
-                "--dry-run takes neither --nproc nor --resume nor --overwrite: it runs one batch, from scratch"
-            )
+        if nproc > 1 or resume or overwrite or accept_changes:
+            raise UsageError("--dry-run runs one batch, from scratch, on one process: it takes no option beside it")
         print_rehearsal(rehearse(config, overrides))
     elif nproc > 1 and "WORLD_SIZE" not in os.environ:
         ctx.exit(launch(config, overrides, _arguments(ctx), nproc))
     else:
-        _train(config, overrides, resume, overwrite)
+        _train(config, overrides, resume=resume, overwrite=overwrite, accept_changes=accept_changes)
 
 
-def _train(config: str, overrides: Sequence[str], resume: str | None, overwrite: bool) -> None:
-    result = run(config, overrides, resume=resume, overwrite=overwrite, announce=print_header)
+def _train(config: str, overrides: Sequence[str], **wishes: Any) -> None:
+    with exactness_shown():
+        result = run(config, overrides, announce=print_header, **wishes)
     if os.environ.get("RANK", "0") == "0":
         print_result(result)
     if result.status == "stopped":
@@ -89,6 +90,7 @@ def _train(config: str, overrides: Sequence[str], resume: str | None, overwrite:
 def _arguments(ctx: click.Context) -> list[str]:
     """Return the arguments of this command for the processes that it starts: all but their number."""
     given = ctx.params
-    flags = ["--overwrite"] * given["overwrite"] + ["--traceback"] * ctx.meta.get("traceback", False)
+    flags = ["--overwrite"] * given["overwrite"] + ["--accept-changes"] * given["accept_changes"]
+    flags += ["--traceback"] * ctx.meta.get("traceback", False)
     resume = [f"--resume={given['resume']}"] if given["resume"] else []
     return ["run", given["config"], *given["overrides"], *resume, *flags]

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["describe_environment"]
+__all__ = ["describe_environment", "what_bits_depend_on"]
 
 _LONGEST_DIFF = 1 << 20
 """Characters of the uncommitted change that are kept."""
@@ -28,6 +28,28 @@ def describe_environment(distributions: Mapping[str, str], directory: Path | Non
         "torch": _torch(),
         "distributions": dict(sorted(distributions.items())),
         "git": _git(directory or Path.cwd()),
+    }
+
+
+def what_bits_depend_on(device: Any) -> dict[str, Any]:
+    """Return, by their names for people, the things on which the bits of a result depend beside plan and configuration:
+    a run that is resumed where one of them differs is not exact.
+    """
+    import torch
+    from importlib_metadata import version
+
+    on_gpu = device.type == "cuda"
+    return {
+        "offline-trainer-core": version("offline-trainer-core"),
+        "Python": ".".join(platform.python_version_tuple()[:2]),
+        "torch": torch.__version__,
+        "device": torch.cuda.get_device_name(device) if on_gpu else device.type,
+        "CUDA": torch.version.cuda if on_gpu else None,
+        "cuDNN": torch.backends.cudnn.version() if on_gpu else None,  # type: ignore[no-untyped-call]
+        "machine": platform.machine(),
+        "CPU capability": torch.backends.cpu.get_cpu_capability(),
+        "threads": torch.get_num_threads(),
+        "deterministic kernels": torch.are_deterministic_algorithms_enabled(),
     }
 
 

@@ -16,6 +16,7 @@ from offline_trainer_core.distributed import Collectives, OneProcess
 from offline_trainer_core.errors import UsageError
 from offline_trainer_core.naming import flaw_of_name
 from offline_trainer_core.record.atomic import move, replace_file, synchronise
+from offline_trainer_core.record.exclusive import LOCK
 from offline_trainer_core.record.status import RunStatus, State, begun, read_status, write_status
 from offline_trainer_core.record.store import CheckpointStore
 
@@ -90,6 +91,10 @@ class RunFolder:
         """Write which distribution, version and target every component came from."""
         self._write_json("plan.json", plan)
 
+    def write_lock(self, lock: Mapping[str, Any]) -> None:
+        """Write which code the run is made of, file by file."""
+        self._write_json("lock.json", lock)
+
     def write_environment(self, environment: Mapping[str, Any]) -> None:
         """Write where the run runs: what `describe_environment` returned."""
         self._write_json("environment.json", environment)
@@ -113,7 +118,7 @@ def _place(out_dir: Path, name: str) -> Path:
 
 
 def _holds_something(folder: Path) -> bool:
-    return folder.is_dir() and any(folder.iterdir())
+    return folder.is_dir() and any(item.name != LOCK for item in folder.iterdir())
 
 
 def _came_to_nothing(folder: Path) -> bool:

@@ -2,84 +2,90 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
+from offline_trainer_core.catalogue import Registry
 from offline_trainer_core.config import Config, masked, redacted
 from offline_trainer_core.config.digest import config_digest
 from offline_trainer_core.config.dump import to_yaml
 from offline_trainer_core.distributed import Collectives, StoppedEarly
-from offline_trainer_core.errors import CheckpointError, OfflineTrainerError
+from offline_trainer_core.errors import OfflineTrainerError
 from offline_trainer_core.plan import Plan
-from offline_trainer_core.record import CheckpointStore, RunFolder, describe_environment
+from offline_trainer_core.record import RunFolder, describe_environment, exclusive, refuse_running, what_bits_depend_on
 from offline_trainer_core.record.status import State
+from offline_trainer_core.run.choosing import Origin, choose
+from offline_trainer_core.run.lock import Lock
+from offline_trainer_core.run.resuming import compared, judged
 from offline_trainer_core.types import RunInfo
 
-__all__ = ["describe_run", "folder_of", "open_run", "recorded"]
-
-log = logging.getLogger(__name__)
+__all__ = ["Wish", "describe_run", "folder_of", "open_run", "recorded"]
 
 
+class Wish(NamedTuple):
+    """How the user wants a run to begin; see `run`."""
+
+    resume: str | None = None
+    overwrite: bool = False
+    accept_changes: bool = False
+
+
+@contextmanager
 def open_run(
-    config: Config, plan: Plan, collectives: Collectives, resume: str | None, overwrite: bool
-) -> tuple[RunFolder, RunInfo]:
-    """Create or open the run folder on process 0, and write down what is about to run."""
-    resume_from = resume or config.plain("run.resume_from")
-    path = None
-    if collectives.rank == 0:
-        out_dir, name = Path(config.plain("run.out_dir")).expanduser(), config.plain("run.name")
-        goes_on = resume_from is not None and _is_of_this_run(resume_from, folder_of(config).checkpoints)
-        path = RunFolder.create(out_dir, name, resume=goes_on, overwrite=overwrite).dir
-    folder = RunFolder(collectives.broadcast_object(path), collectives)
-    if resume_from == "auto":
-        resume_from = collectives.broadcast_object(_newest_checkpoint(folder) if collectives.rank == 0 else None)
-    info = replace(describe_run(config, plan, folder, collectives), resume_from=resume_from)
-    if info.is_main:
-        folder.write_config(
-            to_yaml(info.hparams),
-            sources={file: redacted(text, config) for file, text in config.files.items()},
-            overrides=[redacted(text, config) for text in config.overrides],
-        )
-        folder.write_plan(info.plan)
-        folder.write_environment(describe_environment(plan.distributions()))
-        folder.begin(info.world_size)
-    return folder, info
+    config: Config, registry: Registry, plan: Plan, collectives: Collectives, wish: Wish
+) -> Iterator[tuple[RunFolder, RunInfo]]:
+    """Create or open the run folder on process 0, keep other runs out of it, and write down what is about to run."""
+    folder = RunFolder(folder_of(config).dir, collectives)
+    with ExitStack() as held:
+        origin = _agreed_origin(wish.resume or config.plain("run.resume_from"), folder)
+        info = None
+        if origin.checkpoint is not None:  # what is refused is refused before the record is touched
+            info = replace(describe_run(config, plan, folder, collectives), resume_from=origin.checkpoint)
+            manifest = origin.manifest(folder.checkpoints)
+            deviations = compared(info, manifest, config, registry)
+            info = judged(info, manifest, deviations, accept_changes=wish.accept_changes)
+        if collectives.rank == 0:
+            _create(config, resume=origin.is_own, overwrite=wish.overwrite)
+            held.enter_context(exclusive(folder.dir))
+        collectives.broadcast_object(None)  # the others wait until the folder is there
+        info = info or describe_run(config, plan, folder, collectives)
+        if info.is_main:
+            _write_record(folder, info, config, plan)
+        yield folder, info
+
+
+def _agreed_origin(wanted: str | None, folder: RunFolder) -> Origin:
+    """Return where the run goes on from, as process 0 sees it."""
+    origin = Origin(None, is_own=False)
+    if folder.collectives.rank == 0:
+        refuse_running(folder.dir)
+        origin = choose(wanted, folder.checkpoints) if wanted is not None else origin
+    return Origin(*folder.collectives.broadcast_object(tuple(origin)))
+
+
+def _create(config: Config, *, resume: bool, overwrite: bool) -> None:
+    out_dir, name = Path(config.plain("run.out_dir")).expanduser(), config.plain("run.name")
+    RunFolder.create(out_dir, name, resume=resume, overwrite=overwrite)
+
+
+def _write_record(folder: RunFolder, info: RunInfo, config: Config, plan: Plan) -> None:
+    folder.write_config(
+        to_yaml(info.hparams),
+        sources={file: redacted(text, config) for file, text in config.files.items()},
+        overrides=[redacted(text, config) for text in config.overrides],
+    )
+    folder.write_plan(info.plan)
+    folder.write_lock(Lock.of(plan).to_json())
+    folder.write_environment(describe_environment(plan.distributions()))
+    folder.begin(info.world_size)
 
 
 def folder_of(config: Config) -> RunFolder:
     """Return the folder of the run that `config` describes, whether it exists or not."""
     return RunFolder(Path(config.plain("run.out_dir")).expanduser() / config.plain("run.name"))
-
-
-def _is_of_this_run(resume_from: str, own: CheckpointStore) -> bool:
-    """Whether the run itself goes on, or a new one begins from a checkpoint of another.
-
-    Raises `CheckpointError` where there is no such checkpoint.
-    """
-    if resume_from in ("auto", "last", "best", *own.names()):
-        return True
-    if not Path(resume_from).is_dir():
-        known = ", ".join(own.names()) or "none"
-        raise CheckpointError(
-            f"there is no checkpoint '{resume_from}': this run has {known}, and no folder is called so"
-        )
-    return Path(resume_from).resolve().parent == own.dir.resolve()
-
-
-def _newest_checkpoint(folder: RunFolder) -> str | None:
-    """Return the checkpoint to go on from, or None where the run has not saved one yet."""
-    newest = folder.checkpoints.latest()
-    if newest is None and folder.checkpoints.names():
-        raise CheckpointError(
-            f"every checkpoint in {folder.checkpoints.dir} is damaged, so there is nothing to go on from; --overwrite "
-            "moves the run aside and starts anew"
-        )
-    if newest is None:
-        log.warning("%s has no checkpoint yet: the run starts from its beginning", folder.dir)
-    return newest
 
 
 def describe_run(config: Config, plan: Plan, folder: RunFolder, collectives: Collectives) -> RunInfo:
@@ -88,17 +94,19 @@ def describe_run(config: Config, plan: Plan, folder: RunFolder, collectives: Col
 
     if config.plain("run.deterministic"):
         make_deterministic()
+    device = choose_device(config.plain("run.device") or "auto", collectives.local_rank)
     return RunInfo(
         name=config.plain("run.name"),
         dir=folder.dir,
         seed=config.plain("run.seed") or 0,
-        device=choose_device(config.plain("run.device") or "auto", collectives.local_rank),
+        device=device,
         precision=config.plain("run.precision") or "fp32",
         rank=collectives.rank,
         world_size=collectives.world_size,
         hparams=plan.inlined(masked(config), {path: masked(file) for path, file in plan.model_files.items()}),
         plan=plan.to_json(),
         config_digest=config_digest(config),
+        environment=what_bits_depend_on(device),
         checkpoints=folder.checkpoints,
     )
 
