@@ -6,12 +6,12 @@ import traceback
 from pathlib import Path
 from types import FrameType, TracebackType
 
-import torch
-
+from offline_trainer_core.build.shortage import shortage
 from offline_trainer_core.catalogue import Entry
 from offline_trainer_core.distributed import Collectives
 from offline_trainer_core.errors import ComponentError, DeviceError, OfflineTrainerError
 from offline_trainer_core.plan import Plan
+from offline_trainer_core.types import RunInfo
 
 __all__ = ["explain_failure"]
 
@@ -19,20 +19,17 @@ CORE = "offline_trainer_core"
 
 
 def explain_failure(
-    error: Exception, plan: Plan, *, device: torch.device, collectives: Collectives
+    error: Exception, plan: Plan, info: RunInfo, collectives: Collectives
 ) -> OfflineTrainerError | None:
     """Return what a person should read of `error`, or None where it is the core's own.
 
     The component that failed is the innermost one of `plan` that was being called.
     """
-    if isinstance(error, torch.OutOfMemoryError):
-        return DeviceError(
-            f"out of memory on {device}: lower data.batch_size and raise trainer.grad_accum_steps, or set "
-            "run.precision=bf16-mixed"
-        )
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)][::-1]
+    if (short := shortage(error, info, _component(frames, plan))) is not None:
+        return short
     if (lost := collectives.lost(error)) is not None:
         return DeviceError(lost)
-    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)][::-1]
     names = _packages(plan)
     raised = next((frame for frame in frames if _package(frame) in {*names, CORE}), None)
     if raised is None or _package(raised) == CORE:

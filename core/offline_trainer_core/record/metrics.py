@@ -11,6 +11,7 @@ import math
 import os
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,8 @@ class RecordLogger:
             raise OfflineTrainerError(f"cannot write {self._path}: {explain(error, self._folder)}") from error
 
     def state_dict(self) -> dict[str, int]:
+        """Wait until the lines lie on the disk, as the checkpoint will that counts them."""
+        os.fsync(self._descriptor)
         return {"lines": self._lines}
 
     def load_state_dict(self, state: Mapping[str, int]) -> None:
@@ -70,13 +73,15 @@ class RecordLogger:
 
 
 def read_metrics(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield every complete line of a metrics file; a last line that a kill cut short is left out."""
+    """Yield every line of a metrics file, but those that a kill or a power cut tore."""
     if not path.exists():
         return
     with path.open("rb") as file:
         for line in file:
-            if line.endswith(b"\n"):
-                yield json.loads(line)
+            with suppress(ValueError):
+                fields = json.loads(line) if line.endswith(b"\n") else None
+                if fields is not None:
+                    yield fields
 
 
 def _line(fields: Mapping[str, Any]) -> bytes:

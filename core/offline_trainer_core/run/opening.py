@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -136,9 +136,10 @@ def _explained(error: Exception, folder: RunFolder, info: RunInfo, plan: Plan) -
 
     if isinstance(error, OfflineTrainerError):
         return error
-    return explain_failure(error, plan, device=info.device, collectives=folder.collectives) or error
+    return explain_failure(error, plan, info, folder.collectives) or error
 
 
 def _record_end(status: State, reason: str, folder: RunFolder, info: RunInfo) -> None:
     if info.is_main:
-        folder.set_status(status, folder.status.step if folder.status else 0, reason)
+        with suppress(OSError):  # a full disk may be what ended the run
+            folder.set_status(status, folder.status.step if folder.status else 0, reason)
