@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from offline_trainer_core.cli.options import config_argument, overrides_argument, traceback_option
+from offline_trainer_core.cli.options import (
+    LockedMayStandAlone,
+    config_argument,
+    locked_option,
+    overrides_argument,
+    traceback_option,
+)
 from offline_trainer_core.cli.screen import print_problems
 from offline_trainer_core.config import in_text_order
 from offline_trainer_core.errors import ComponentError, ConfigError, Problem
@@ -24,26 +30,33 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.command("check")
+@click.command("check", cls=LockedMayStandAlone)
 @config_argument
 @overrides_argument
 @click.option("--format", "style", type=click.Choice(["text", "json", "github"]), default="text", show_default=True)
 @click.option("--deep", is_flag=True, help="Also import the components that the configuration names; this loads torch.")
+@locked_option
 @traceback_option
 @click.pass_context
-def command(ctx: click.Context, config: str, overrides: tuple[str, ...], style: str, deep: bool) -> None:
+def command(
+    ctx: click.Context, config: str, overrides: tuple[str, ...], style: str, deep: bool, locked: str | None
+) -> None:
     """Find everything that is wrong with a configuration, without running it.
 
     Exits with 2 if there is an error. Nothing that the configuration names is imported, unless --deep asks for it.
     """
-    layers, problems = _check(config, overrides, deep)
+    layers, problems = _check(config, overrides, deep, locked)
     {"text": _print_text, "json": _print_json, "github": _print_github}[style](layers, problems)
     if any(problem.severity == "error" for problem in problems):
         ctx.exit(ConfigError.exit_code)
 
 
-def _check(source: str, overrides: Sequence[str], deep: bool) -> tuple[list[Layer], list[Problem]]:
+def _check(source: str, overrides: Sequence[str], deep: bool, locked: str | None) -> tuple[list[Layer], list[Problem]]:
     report, config, registry = try_check(source, overrides)
+    if locked is not None:
+        from offline_trainer_core.run import find_lock, refuse_drift
+
+        refuse_drift(find_lock(source, overrides, locked, None), report.plan)
     if not deep or config is None or registry is None:
         return list(report.layers), list(report.problems)
     from offline_trainer_core.plan.deep import check_arguments_live

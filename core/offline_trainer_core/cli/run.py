@@ -8,10 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from offline_trainer_core.cli.options import config_argument, overrides_argument, traceback_option
+from offline_trainer_core.cli.options import (
+    LockedMayStandAlone,
+    config_argument,
+    locked_option,
+    overrides_argument,
+    traceback_option,
+)
 from offline_trainer_core.cli.report import exactness_shown, print_header, print_rehearsal, print_result
 from offline_trainer_core.errors import RunStopped, UsageError
-from offline_trainer_core.run import launch, rehearse, run
+from offline_trainer_core.run import find_lock, launch, rehearse, run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-class ResumeMayStandAlone(click.Command):
+class ResumeMayStandAlone(LockedMayStandAlone):
     """Reads `--resume` as `--resume=auto` unless what follows it is the path of a checkpoint."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -46,6 +52,7 @@ def _names_a_checkpoint(text: str) -> bool:
 )
 @click.option("--overwrite", is_flag=True, help="Move an earlier run of the same name aside.")
 @click.option("--accept-changes", is_flag=True, help="Resume with other settings than the run had.")
+@locked_option
 @click.option("--dry-run", is_flag=True, help="Carry one real batch through everything, and write nothing.")
 @click.option(
     "--nproc", type=click.IntRange(min=1), default=1, metavar="N", help="Train on N processes of this machine."
@@ -59,6 +66,7 @@ def command(
     resume: str | None,
     overwrite: bool,
     accept_changes: bool,
+    locked: str | None,
     dry_run: bool,
     nproc: int,
 ) -> None:
@@ -68,13 +76,15 @@ def command(
     'callbacks[0].every_n_steps=5' +imports=extensions.x ~scheduler
     """
     if dry_run:
-        if nproc > 1 or resume or overwrite or accept_changes:
+        if nproc > 1 or resume or overwrite or accept_changes or locked:
             raise UsageError("--dry-run runs one batch, from scratch, on one process: it takes no option beside it")
         print_rehearsal(rehearse(config, overrides))
     elif nproc > 1 and "WORLD_SIZE" not in os.environ:
-        ctx.exit(launch(config, overrides, _arguments(ctx), nproc))
+        lock = find_lock(config, overrides, locked, resume) if locked else None
+        ctx.exit(launch(config, overrides, _arguments(ctx), nproc, lock=lock))
     else:
-        _train(config, overrides, resume=resume, overwrite=overwrite, accept_changes=accept_changes)
+        wishes = {"overwrite": overwrite, "accept_changes": accept_changes, "locked": locked}
+        _train(config, overrides, resume=resume, **wishes)
 
 
 def _train(config: str, overrides: Sequence[str], **wishes: Any) -> None:
@@ -92,5 +102,5 @@ def _arguments(ctx: click.Context) -> list[str]:
     given = ctx.params
     flags = ["--overwrite"] * given["overwrite"] + ["--accept-changes"] * given["accept_changes"]
     flags += ["--traceback"] * ctx.meta.get("traceback", False)
-    resume = [f"--resume={given['resume']}"] if given["resume"] else []
-    return ["run", given["config"], *given["overrides"], *resume, *flags]
+    valued = [f"--{name}={given[name]}" for name in ("resume", "locked") if given[name]]
+    return ["run", given["config"], *given["overrides"], *valued, *flags]

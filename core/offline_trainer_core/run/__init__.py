@@ -11,16 +11,31 @@ if TYPE_CHECKING:
     from offline_trainer_core.run.checked import build_registry, check_config, try_check
     from offline_trainer_core.run.evaluation import evaluate
     from offline_trainer_core.run.launching import launch
+    from offline_trainer_core.run.lock import refuse_drift
+    from offline_trainer_core.run.locking import find_lock
     from offline_trainer_core.run.older import todays
     from offline_trainer_core.run.rehearsal import rehearse
 
-__all__ = ["build_registry", "check_config", "evaluate", "launch", "rehearse", "run", "todays", "try_check"]
+__all__ = [
+    "build_registry",
+    "check_config",
+    "evaluate",
+    "find_lock",
+    "launch",
+    "refuse_drift",
+    "rehearse",
+    "run",
+    "todays",
+    "try_check",
+]
 
 _MODULES = {
     "build_registry": "checked",
     "check_config": "checked",
     "evaluate": "evaluation",
+    "find_lock": "locking",
     "launch": "launching",
+    "refuse_drift": "lock",
     "rehearse": "rehearsal",
     "run": "chain",
     "todays": "older",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from offline_trainer_core.catalogue import Registry, installed_registry
@@ -30,9 +31,13 @@ class Checked(NamedTuple):
         return self.report.plan
 
 
-def checked(source: Source, overrides: Sequence[str]) -> Checked:
-    """Resolve, plan and check; raises `ConfigError` with every problem."""
+def checked(source: Source, overrides: Sequence[str], lock: Path | None = None) -> Checked:
+    """Resolve, plan and check; raises `ConfigError` with every problem, or `UsageError` with all drift from a lock."""
     report, config, registry = try_check(source, overrides)
+    if lock is not None:  # a package that is missing says more than the names that it leaves open
+        from offline_trainer_core.run.lock import refuse_drift
+
+        refuse_drift(lock, report.plan)
     if config is None or registry is None or report.errors:
         raise ConfigError(report.errors)
     return Checked(config, registry, report)
