@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from offline_trainer_core.catalogue import Registry, installed_registry
 from offline_trainer_core.config import Config, try_resolve
 from offline_trainer_core.errors import ConfigError
 from offline_trainer_core.plan import CheckReport, Plan, check_config_tree, report_unresolved
 from offline_trainer_core.run.older import todays
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["Checked", "Source", "build_registry", "check_config", "checked", "try_check"]
 
