@@ -15,7 +15,7 @@ import click
 from offline_trainer_core.cli.advertised import advertised_commands, load_command
 from offline_trainer_core.cli.leaving import leave
 from offline_trainer_core.cli.screen import colours
-from offline_trainer_core.distributed import StoppedEarly, listening
+from offline_trainer_core.distributed import STARTED, StoppedEarly, end_with_parent, listening
 from offline_trainer_core.errors import RunStopped
 from offline_trainer_core.spelling import did_you_mean
 
@@ -127,6 +127,8 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     """Run `ot` with `args` (default: those of the process) and end the process with the exit code."""
     command = sys.argv[1] if args is None and sys.argv[1:] else ""
     if command == "run":
+        if "RANK" in os.environ:
+            end_with_parent()
         with listening():
             leave(_carried_out(args))
     if command in SUMMARIES and command not in LASTING:
@@ -137,22 +139,23 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
 def _carried_out(args: Sequence[str] | None) -> int:
     """Return the exit code of what the command line says."""
     try:
-        code: int = ot.main(args=args, prog_name="ot", standalone_mode=False)
+        code: int | None = ot.main(args=args, prog_name="ot", standalone_mode=False)
     except click.ClickException as error:
         return _refuse(error)
     except click.Abort as abort:
         return _interrupted(abort.__cause__)
     except KeyboardInterrupt as interrupt:
         return _interrupted(interrupt)
-    return code
+    return code or 0
 
 
 def _interrupted(cause: BaseException | None) -> int:
     """Say that a signal ended the process before the run could, or before there was one."""
     early, name = isinstance(cause, StoppedEarly), str(cause or "")
-    if name and os.environ.get("RANK", "0") == "0":
-        what = "before the first step" if early else "again: interrupted at once"
-        click.secho(f"stopped: {name} {what}; to go on: the same command, with --resume", fg="yellow", err=True)
+    launcher_says_it = not early and STARTED in os.environ and "RANK" in os.environ
+    if name and os.environ.get("RANK", "0") == "0" and not launcher_says_it:
+        how = f"stopped: {name} before the first step" if early else f"interrupted at once: {name} after another signal"
+        click.secho(f"{how}; to go on: the same command with --resume", fg="yellow", err=True)
     return RunStopped.exit_code if early else 130
 
 

@@ -38,13 +38,16 @@ class StopSignals:
         self._since = self._deadline = math.inf
         self._limit = ""
         self._deaf = False
-        self._began = float(os.environ.get(STARTED, time()))
+        self.began = float(os.environ.get(STARTED, time()))
+        """When the process, or its launcher, began."""
         self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> StopSignals:
         if threading.current_thread() is threading.main_thread():
             for number in SIGNALS:
                 self._previous[number] = signal.signal(number, self._receive)
+            if hasattr(signal, "pthread_sigmask"):
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)  # a launcher blocks them until somebody listens
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -58,7 +61,7 @@ class StopSignals:
 
     def limit(self, seconds: float, text: str) -> None:
         """Stop `seconds` after the process, or its launcher, began; `text` is how the user wrote them."""
-        self._deadline = monotonic() + self._began + seconds - time()
+        self._deadline = monotonic() + self.began + seconds - time()
         self._limit = f"time limit of {text} reached"
 
     def ignore(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 
 from offline_trainer_core.distributed import STARTED, listening
 from offline_trainer_core.errors import DeviceError, RunStopped
@@ -15,14 +16,16 @@ from offline_trainer_core.run.opening import folder_of
 __all__ = ["launch"]
 
 
-def launch(config: Source, overrides: Sequence[str], arguments: Sequence[str], processes: int) -> int:
+def launch(
+    config: Source, overrides: Sequence[str], arguments: Sequence[str], processes: int, *, lock: Path | None = None
+) -> int:
     """Start `ot <arguments>` on several processes through the configuration's launcher; return the exit code.
 
-    The configuration is checked here first, so that one process reports what is wrong with it.
+    The configuration is checked here first, so that one process reports what is wrong with it, or with its lock.
     """
     from offline_trainer_core.build import build_section
 
-    resolved, registry, _ = checked(config, overrides)
+    resolved, registry, _ = checked(config, overrides, lock)
     launcher = build_section(resolved, registry, "run.launcher", default="launcher.local")
     folder = folder_of(resolved)
     with listening() as signals:
