@@ -18,7 +18,7 @@ from offline_trainer_core.engine.guard import Reaction
 from offline_trainer_core.engine.models import ModelOptions, freeze, initialise, load_weights_into, materialise
 from offline_trainer_core.engine.normalizer import Normalizer
 from offline_trainer_core.engine.parts import call_with_parts
-from offline_trainer_core.engine.step import OptimizerSlot
+from offline_trainer_core.engine.slot import OptimizerSlot
 from offline_trainer_core.engine.validation import of_stage
 from offline_trainer_core.errors import ComponentError, DataError
 
@@ -181,16 +181,23 @@ def _assignments(parts: Parts, models: dict[str, nn.Module]) -> dict[str, tuple[
 
 def _optimizers(parts: Parts, models: dict[str, nn.Module], total_steps: int | None) -> dict[str, OptimizerSlot]:
     scheduler, registry = parts.get("scheduler_factory"), parts["registry"]
+    renewed = bool(parts["run"].renewed & {"optimizer", "scheduler"})
     slots = {}
     for name, (factory, model) in _assignments(parts, models).items():
         optimizer = factory.build(model, registry=registry)
+        names = _names_of_parameters(optimizer, model)
         schedule = scheduler.get(name) if isinstance(scheduler, Mapping) else scheduler
-        slots[name] = OptimizerSlot(name, optimizer, _schedule(schedule, optimizer, registry, total_steps))
+        known = {"total_steps": total_steps} if _asks_for_total_steps(schedule) else {}
+        bundle = schedule.build(optimizer, registry=registry, **known) if schedule is not None else None
+        slots[name] = OptimizerSlot(name, optimizer, bundle, names, known.get("total_steps"), renewed)
     return slots
 
 
-def _schedule(factory: Any, optimizer: torch.optim.Optimizer, registry: Any, total_steps: int | None) -> Any:
-    if factory is None:
-        return None
-    known = {"total_steps": total_steps} if "total_steps" in inspect.signature(factory.build).parameters else {}
-    return factory.build(optimizer, registry=registry, **known)
+def _names_of_parameters(optimizer: torch.optim.Optimizer, model: nn.Module) -> tuple[str, ...]:
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    return tuple(names.get(id(parameter), f"number {index}") for index, parameter in enumerate(parameters))
+
+
+def _asks_for_total_steps(schedule: Any) -> bool:
+    return schedule is not None and "total_steps" in inspect.signature(schedule.build).parameters

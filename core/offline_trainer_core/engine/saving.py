@@ -12,8 +12,8 @@ from offline_trainer_core.engine.hooks import Hooks
 from offline_trainer_core.engine.logs import LogWindow
 from offline_trainer_core.engine.precision import Precision
 from offline_trainer_core.engine.seeding import Generators
+from offline_trainer_core.engine.slot import OptimizerSlot
 from offline_trainer_core.engine.state import Counters, gather, is_stateful, restore
-from offline_trainer_core.engine.step import OptimizerSlot
 from offline_trainer_core.errors import CheckpointError
 
 __all__ = ["Saver", "stateful_parts"]

@@ -3,48 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
-from torch.optim import Optimizer
 
 from offline_trainer_core.engine.guard import Guard
 from offline_trainer_core.engine.hooks import Hooks
 from offline_trainer_core.engine.precision import Precision
+from offline_trainer_core.engine.slot import OptimizerSlot
 from offline_trainer_core.errors import ComponentError
-from offline_trainer_core.types import SchedulerBundle, TrainState
+from offline_trainer_core.types import TrainState
 
-__all__ = ["OptimizerSlot", "Stepper"]
-
-
-@dataclass
-class OptimizerSlot:
-    """An optimizer of the run, the parameters it owns, and its learning-rate schedule."""
-
-    name: str
-    optimizer: Optimizer
-    schedule: SchedulerBundle | None = None
-    steps: int = 0
-    pending: int = 0
-    """Backward passes since the last step."""
-    parameters: list[Tensor] = field(init=False)
-
-    def __post_init__(self) -> None:
-        groups = self.optimizer.param_groups
-        self.parameters = [p for group in groups for p in group["params"] if p.requires_grad]
-
-    def state_dict(self) -> dict[str, Any]:
-        schedule = self.schedule.scheduler.state_dict() if self.schedule else None
-        return {"optimizer": self.optimizer.state_dict(), "schedule": schedule, "steps": self.steps}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self.optimizer.load_state_dict(state["optimizer"])
-        if self.schedule and state["schedule"] is not None:
-            self.schedule.scheduler.load_state_dict(state["schedule"])
-        self.steps = state["steps"]
+__all__ = ["Stepper"]
 
 
 class Stepper:
@@ -166,6 +138,7 @@ class Stepper:
     def end_epoch(self, epoch: int) -> None:
         """Step the schedules that count in epochs; `epoch` is the number of completed ones."""
         for slot in self.slots.values():
+            slot.epochs = epoch
             bundle = slot.schedule
             if bundle is not None and bundle.interval == "epoch" and epoch % bundle.frequency == 0:
                 bundle.scheduler.step()

@@ -69,9 +69,11 @@ def code_deviations(before: Mapping[str, Any], after: Mapping[str, Any], subject
     for name, _, _ in _common(before, after, "local"):
         yield Deviation(name, "the code that it was", "other code", "training")
     for path, was, now in _common(before, after, "entries"):
-        moved = [(entry["distribution"], entry["reference"]) for entry in (was, now)]
-        if was["key"] == now["key"] and moved[0] != moved[1] and effect_of(subject, path) != "none":
-            yield Deviation(path, *(f"{was['key']} of {place} ({target})" for place, target in moved), "training")
+        if was["key"] != now["key"] or effect_of(subject, path) == "none":
+            continue
+        source, target = (f"{entry['reference']} of {entry['distribution']}" for entry in (was, now))
+        if source != target:
+            yield Deviation(path, source, target, "training")
 
 
 def environment_deviations(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
