@@ -1,11 +1,13 @@
 """What a run leaves behind: its folder, its metrics, its checkpoints."""
 
 from offline_trainer_core.record.checkpoint import Checkpoint, load_checkpoint
-from offline_trainer_core.record.environment import describe_environment
+from offline_trainer_core.record.environment import describe_environment, what_bits_depend_on
+from offline_trainer_core.record.exclusive import exclusive, refuse_running
+from offline_trainer_core.record.files import FileEntry
 from offline_trainer_core.record.folder import RunFolder
 from offline_trainer_core.record.heartbeat import Heartbeat
 from offline_trainer_core.record.listing import RunSummary, list_runs
-from offline_trainer_core.record.manifest import FileEntry, Manifest
+from offline_trainer_core.record.manifest import Manifest
 from offline_trainer_core.record.metrics import RecordLogger, read_metrics
 from offline_trainer_core.record.status import RunStatus
 from offline_trainer_core.record.store import CheckpointStore
@@ -22,8 +24,11 @@ __all__ = [
     "RunStatus",
     "RunSummary",
     "describe_environment",
+    "exclusive",
     "list_runs",
     "load_checkpoint",
     "load_weights",
     "read_metrics",
+    "refuse_running",
+    "what_bits_depend_on",
 ]

@@ -124,6 +124,10 @@ class CheckpointStore:
         name = self._collectives.broadcast_object(checkpoint and checkpoint.manifest.name)
         return self._load(name, map_location) if name and checkpoint is None else checkpoint
 
+    def manifest(self, name: str) -> Manifest:
+        """Return what the checkpoint `name` says about itself. Raises `CheckpointError`."""
+        return self._published.manifest(name)
+
     def names(self) -> list[str]:
         """Return the names of all published checkpoints, oldest first; damaged ones that cannot say come before."""
         return [name for _, name in self._published.numbered()]
