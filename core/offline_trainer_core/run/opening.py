@@ -13,7 +13,7 @@ from offline_trainer_core.config import Config, masked, redacted
 from offline_trainer_core.config.digest import config_digest
 from offline_trainer_core.config.dump import to_yaml
 from offline_trainer_core.distributed import Collectives, StoppedEarly
-from offline_trainer_core.errors import OfflineTrainerError
+from offline_trainer_core.errors import CheckpointError, OfflineTrainerError
 from offline_trainer_core.plan import Plan
 from offline_trainer_core.record import RunFolder, describe_environment, exclusive, refuse_running, what_bits_depend_on
 from offline_trainer_core.record.status import State
@@ -125,6 +125,7 @@ def recorded(folder: RunFolder, info: RunInfo, plan: Plan) -> Iterator[None]:
     except Exception as error:
         failure = _explained(error, folder, info, plan)
         _record_end("failed", f"{type(failure).__name__}: {failure}", folder, info)
+        _note_what_is_saved(failure, folder)
         if failure is error:
             raise
         raise failure from error
@@ -137,6 +138,13 @@ def _explained(error: Exception, folder: RunFolder, info: RunInfo, plan: Plan) -
     if isinstance(error, OfflineTrainerError):
         return error
     return explain_failure(error, plan, info, folder.collectives) or error
+
+
+def _note_what_is_saved(failure: Exception, folder: RunFolder) -> None:
+    last = None if isinstance(failure, CheckpointError) else folder.checkpoints.last()
+    if last is not None:
+        note = f"checkpoint {last} is saved: once the cause is removed, --resume goes on from there"
+        failure.__notes__ = [*getattr(failure, "__notes__", ()), note]
 
 
 def _record_end(status: State, reason: str, folder: RunFolder, info: RunInfo) -> None:
