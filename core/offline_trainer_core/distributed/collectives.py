@@ -96,11 +96,13 @@ class OneProcess:
         return None
 
 
-def agree_on_names(names: Iterable[str], what: str, collectives: Collectives) -> list[str]:
+def agree_on_names(
+    names: Iterable[str], what: str, collectives: Collectives, *, none_is_fine: bool = False
+) -> list[str]:
     """Return, in the same order on every process, the names of the values that all of them are about to reduce.
 
-    A process that has none takes part with those of the others. Raises `ComponentError`, on every process, where two
-    differ: their values would be mixed up, or the processes wait for each other forever.
+    A process without any, where that is fine, takes part with those of the others. Raises `ComponentError` on every
+    process where they differ: values would be mixed up, or processes wait for each other forever.
     """
     mine = sorted(names)
     digest = float(zlib.crc32("\n".join(mine).encode()))
@@ -108,14 +110,11 @@ def agree_on_names(names: Iterable[str], what: str, collectives: Collectives) ->
     if highest == -lowest:
         return mine
     everyones = collectives.broadcast_object(collectives.gather_object(mine))
-    named = {rank: set(theirs) for rank, theirs in enumerate(everyones) if theirs}
+    named = {rank: set(theirs) for rank, theirs in enumerate(everyones) if theirs or not none_is_fine}
     first, reference = next(iter(named.items()))
     for rank, theirs in named.items():
-        if theirs != reference:
-            only = " and ".join(
-                f"only process {owner} logs {', '.join(sorted(own))}"
-                for owner, own in ((first, reference - theirs), (rank, theirs - reference))
-                if own
-            )
-            raise ComponentError(f"the processes of a run must log the same {what}: {only}")
+        only = {first: sorted(reference - theirs), rank: sorted(theirs - reference)}
+        if any(only.values()):
+            logged = [f"of processes {first} and {rank}, {a} alone logs {', '.join(own)}" for a, own in only.items() if own]
+            raise ComponentError(f"the processes of a run must log the same {what}; {'; '.join(logged)}")
     return sorted(reference)

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from offline_trainer_core.distributed import Collectives
+from offline_trainer_core.distributed import Collectives, agree_on_names
 
 __all__ = ["LogWindow", "to_floats"]
 
@@ -39,9 +39,11 @@ class LogWindow:
         values, self._values = self._values, {}
         if not values:
             return {}
-        means = torch.stack([_stacked(column).mean() for column in values.values()])
+        names = agree_on_names(values, "values", self._collectives)
+        means = torch.stack([_stacked(values[name]).mean() for name in names])
         total = self._collectives.all_reduce_sum(means) / self._collectives.world_size
-        return dict(zip(values, total.tolist(), strict=True))
+        read = dict(zip(names, total.tolist(), strict=True))
+        return {name: read[name] for name in values}
 
     def state_dict(self) -> dict[str, torch.Tensor]:
         return {name: _stacked(column) for name, column in self._values.items()}

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from offline_trainer_core.distributed import Collectives
+from offline_trainer_core.distributed import Collectives, agree_on_names
 from offline_trainer_core.engine.batches import batch_size_of, epoch_batches, mover
 from offline_trainer_core.engine.context import RunContext
 from offline_trainer_core.engine.logs import to_floats
@@ -55,11 +55,13 @@ def validation_means(context: RunContext, loader: Any, precision: Precision) -> 
 
 def _means(sums: Mapping[str, Any], samples: int, context: RunContext) -> dict[str, float]:
     device = context.run.device
-    values = [torch.as_tensor(value, dtype=torch.float64).cpu() for value in sums.values()]
+    names = agree_on_names(sums, "values in validation", context.collectives, none_is_fine=True)
+    values = [torch.as_tensor(sums.get(name, 0.0), dtype=torch.float64).cpu() for name in names]
     totals = torch.stack([*values, torch.tensor(float(samples), dtype=torch.float64)])
     totals = context.collectives.all_reduce_sum(totals.to("cpu" if device.type != "cuda" else device, torch.float64))
     *numerators, count = totals.tolist()
-    return {name: value / count for name, value in zip(sums, numerators, strict=True)} if count else {}
+    read = dict(zip(names, numerators, strict=True))
+    return {name: read[name] / count for name in sums or names} if count else {}
 
 
 def of_stage(metrics: Mapping[str, Any], stage: str) -> dict[str, Any]:

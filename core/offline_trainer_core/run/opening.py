@@ -120,7 +120,7 @@ def recorded(folder: RunFolder, info: RunInfo, plan: Plan) -> Iterator[None]:
         _record_end("stopped", f"{stop} before the first step", folder, info)
         raise
     except KeyboardInterrupt as stop:
-        _record_end("failed", f"{stop} again: interrupted at once", folder, info)
+        _record_end("failed", f"interrupted at once by a second signal, {stop}", folder, info)
         raise
     except Exception as error:
         failure = _explained(error, folder, info, plan)
