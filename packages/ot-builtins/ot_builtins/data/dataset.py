@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from offline_trainer_core.distributed import endure_signals
 from offline_trainer_core.errors import DataError
 from offline_trainer_core.types import NonNegativeInt, PositiveInt
 from ot_builtins.data.faults import Collate, Fault, Samples, unreadable
@@ -130,6 +131,7 @@ class SampleLoader:
             _Seeded(dataset, seed),
             batch_sampler=self._sampler,
             generator=generator_for("workers"),
+            worker_init_fn=endure_signals,
             **options,
         )
 
