@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from offline_trainer_core.engine.misfit import refuse_misfit
 from offline_trainer_core.errors import CheckpointError
 from offline_trainer_core.types import TrainState
 
@@ -50,6 +51,7 @@ def restore(parts: Mapping[str, Any], state: Mapping[str, Any], source: object) 
     """
     missing = _insist(parts.keys() - state.keys(), "has no state of", source)
     _insist(state.keys() - parts.keys(), "has the state of, which this run has not,", source)
+    refuse_misfit(parts, state, source)
     for name, part in parts.items():
         if name in missing:
             continue
