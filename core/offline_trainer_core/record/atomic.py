@@ -9,10 +9,13 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["explain", "make_folder", "move", "replace_file", "synchronise", "temporary_name", "write_all"]
+from offline_trainer_core.errors import OfflineTrainerError
+
+__all__ = ["explain", "make_folder", "move", "replace_file", "synchronise", "temporary_name", "told", "write_all"]
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -66,6 +69,15 @@ def make_folder(path: Path) -> None:
     path.mkdir(parents=True, exist_ok=True)
     for folder in missing:
         synchronise(folder.parent)
+
+
+@contextmanager
+def told(path: Path) -> Iterator[None]:
+    """Turn what the system refuses while `path` is written into an error that a person can act on."""
+    try:
+        yield
+    except OSError as error:
+        raise OfflineTrainerError(f"cannot write {path}: {explain(error, path.parent)}") from error
 
 
 def explain(error: OSError, folder: Path) -> str:

@@ -15,12 +15,14 @@ from typing import Any
 from offline_trainer_core.distributed import Collectives, OneProcess
 from offline_trainer_core.errors import UsageError
 from offline_trainer_core.naming import flaw_of_name
-from offline_trainer_core.record.atomic import move, replace_file, synchronise
+from offline_trainer_core.record.atomic import make_folder, move, replace_file, told
 from offline_trainer_core.record.exclusive import LOCK
 from offline_trainer_core.record.status import RunStatus, State, begun, read_status, write_status
 from offline_trainer_core.record.store import CheckpointStore
 
-__all__ = ["RunFolder"]
+__all__ = ["MASKED", "RunFolder"]
+
+MASKED = "masked.json"
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,7 @@ class RunFolder:
                 raise UsageError(_occupied(folder))
             _move_aside(folder)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            synchronise(folder.parent)
+            make_folder(folder)
         except OSError as error:
             raise UsageError(f"the run folder {folder} cannot be created: {error}") from error
         return cls(folder, collectives or OneProcess())
@@ -72,20 +73,30 @@ class RunFolder:
     def set_status(self, status: State, step: int, reason: str = "") -> None:
         """Say how the run stands after `step` optimizer steps, and why it ended."""
         before = self.status or RunStatus(status, step)
-        write_status(self.dir / "status.json", replace(before, status=status, step=step, reason=reason))
+        with told(self.dir / "status.json"):
+            write_status(self.dir / "status.json", replace(before, status=status, step=step, reason=reason))
 
     def begin(self, processes: int = 1) -> None:
         """Say that the run begins, or goes on, in this process and `processes` in all."""
-        write_status(self.dir / "status.json", begun(self.status, processes))
+        with told(self.dir / "status.json"):
+            write_status(self.dir / "status.json", begun(self.status, processes))
 
     def write_config(self, resolved: str, *, sources: Mapping[str, str], overrides: Sequence[str] = ()) -> None:
         """Write the resolved configuration, the text of its files by their paths, and the overrides, secrets masked."""
-        replace_file(self.dir / "config.yaml", resolved.encode())
+        with told(self.dir / "config.yaml"):
+            replace_file(self.dir / "config.yaml", resolved.encode())
         self._write_json("overrides.json", list(overrides))
         shutil.rmtree(self.dir / "sources", ignore_errors=True)
         for place, text in _below(self.dir / "sources", sources).items():
-            place.parent.mkdir(parents=True, exist_ok=True)
-            replace_file(place, text.encode())
+            with told(place):
+                make_folder(place.parent)
+                replace_file(place, text.encode())
+
+    def write_masked(self, places: Mapping[str, str | None]) -> None:
+        """Write which values of the configuration are masked, with the expressions that give them again."""
+        (self.dir / MASKED).unlink(missing_ok=True)
+        if places:
+            self._write_json(MASKED, places)
 
     def write_plan(self, plan: Mapping[str, Any]) -> None:
         """Write which distribution, version and target every component came from."""
@@ -100,7 +111,8 @@ class RunFolder:
         self._write_json("environment.json", environment)
 
     def _write_json(self, name: str, content: Any) -> None:
-        replace_file(self.dir / name, json.dumps(content, indent=1).encode())
+        with told(self.dir / name):
+            replace_file(self.dir / name, json.dumps(content, indent=1).encode())
 
 
 def _place(out_dir: Path, name: str) -> Path:

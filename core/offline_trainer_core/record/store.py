@@ -205,11 +205,11 @@ class CheckpointStore:
         return name or pointer
 
     def _passes(self, name: str, check: Callable[[Manifest, Path], None]) -> bool:
-        def checked(name: str) -> bool:
+        def checked(name: str) -> str:
             check(self._published.manifest(name), self._published.require(name))
-            return True
+            return name
 
-        return _unless_damaged(name, checked) is True
+        return _unless_damaged(name, checked) == name
 
     @contextmanager
     def _told(self, what: str) -> Iterator[None]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from offline_trainer_core.catalogue import Registry
-from offline_trainer_core.config import Config, masked, redacted
+from offline_trainer_core.config import Config, masked, masked_places, redacted
 from offline_trainer_core.config.digest import config_digest
 from offline_trainer_core.config.dump import to_yaml
 from offline_trainer_core.distributed import Collectives, StoppedEarly
@@ -77,10 +77,20 @@ def _write_record(folder: RunFolder, info: RunInfo, config: Config, plan: Plan) 
         sources={file: redacted(text, config) for file, text in config.files.items()},
         overrides=[redacted(text, config) for text in config.overrides],
     )
+    folder.write_masked(_masked_places(config, plan))
     folder.write_plan(info.plan)
     folder.write_lock(Lock.of(plan).to_json())
     folder.write_environment(describe_environment(plan.distributions()))
     folder.begin(info.world_size)
+
+
+def _masked_places(config: Config, plan: Plan) -> dict[str, str | None]:
+    """Return what is masked in a configuration and, where they stand when they are inlined, in its model files."""
+    places = masked_places(config)
+    for path, file in plan.model_files.items():
+        inlined = f"{path.removesuffix('config_path').replace('config_path.', 'config.')}config"
+        places |= {f"{inlined}.{place}": text for place, text in masked_places(file).items()}
+    return places
 
 
 def folder_of(config: Config) -> RunFolder:
@@ -149,5 +159,5 @@ def _note_what_is_saved(failure: Exception, folder: RunFolder) -> None:
 
 def _record_end(status: State, reason: str, folder: RunFolder, info: RunInfo) -> None:
     if info.is_main:
-        with suppress(OSError):  # a full disk may be what ended the run
+        with suppress(OfflineTrainerError):  # a full disk may be what ended the run
             folder.set_status(status, folder.status.step if folder.status else 0, reason)
