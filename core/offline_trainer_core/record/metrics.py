@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from offline_trainer_core.errors import OfflineTrainerError
+from offline_trainer_core.errors import DeviceError
 from offline_trainer_core.record.atomic import explain, replace_file
 from offline_trainer_core.types import RunInfo
 
@@ -34,6 +34,7 @@ class RecordLogger:
     def __init__(self) -> None:
         self._lines = 0
         self._restored: int | None = None
+        self._descriptor: int | None = None
 
     def open(self, run: RunInfo, resume_step: int | None) -> None:
         """Open the file. Lines that the resumed run logs again are dropped: those after `resume_step`, and those that
@@ -48,7 +49,8 @@ class RecordLogger:
         self._descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND)
 
     def log_metrics(self, metrics: Mapping[str, Any], *, step: int, stage: str) -> None:
-        """Append one line. Raises `OfflineTrainerError` where the disk is full."""
+        """Append one line. Raises `DeviceError` where the disk is full."""
+        assert self._descriptor is not None, "open comes first"
         self._lines += 1
         numbers = {f"metric.{name}" if name in _FIELDS else name: _number(value) for name, value in metrics.items()}
         data = _line({"step": step, "stage": stage, "time": time.time(), **numbers})
@@ -56,11 +58,12 @@ class RecordLogger:
             while data:
                 data = data[os.write(self._descriptor, data) :]
         except OSError as error:
-            raise OfflineTrainerError(f"cannot write {self._path}: {explain(error, self._folder)}") from error
+            raise DeviceError(f"cannot write {self._path}: {explain(error, self._folder)}") from error
 
     def state_dict(self) -> dict[str, int]:
-        """Wait until the lines lie on the disk, as the checkpoint will that counts them."""
-        os.fsync(self._descriptor)
+        """Return the number of lines; they lie on the disk then, as the checkpoint will that counts on them."""
+        if self._descriptor is not None:
+            os.fsync(self._descriptor)
         return {"lines": self._lines}
 
     def load_state_dict(self, state: Mapping[str, int]) -> None:
@@ -68,8 +71,10 @@ class RecordLogger:
 
     def close(self) -> None:
         """Wait until all lines lie on the disk."""
-        os.fsync(self._descriptor)
-        os.close(self._descriptor)
+        if self._descriptor is not None:
+            os.fsync(self._descriptor)
+            os.close(self._descriptor)
+            self._descriptor = None
 
 
 def read_metrics(path: Path) -> Iterator[dict[str, Any]]:
@@ -78,10 +83,9 @@ def read_metrics(path: Path) -> Iterator[dict[str, Any]]:
         return
     with path.open("rb") as file:
         for line in file:
-            with suppress(ValueError):
-                fields = json.loads(line) if line.endswith(b"\n") else None
-                if fields is not None:
-                    yield fields
+            if line.endswith(b"\n"):
+                with suppress(ValueError):
+                    yield json.loads(line)
 
 
 def _line(fields: Mapping[str, Any]) -> bytes:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from offline_trainer_core.record import RecordLogger
 from offline_trainer_core.testing.contract import Contract
 from offline_trainer_core.types import RunInfo
 
@@ -28,14 +29,18 @@ class LoggerContract(Contract):
         raise NotImplementedError(f"{type(self).__name__} must define read(run)")
 
     def write(self, run: RunInfo, reports: Iterable[Report], resume_step: int | None = None) -> None:
-        """Let a fresh logger do what it does in a run."""
+        """Let a fresh logger do what it does in a run: beside the run's own record, which is opened first."""
         logger: Any = self.make()
+        record = RecordLogger()
+        record.open(run, resume_step)
         if hasattr(logger, "open"):
             logger.open(run, resume_step)
         if hasattr(logger, "log_hparams") and resume_step is None:
             logger.log_hparams({"trainer": {"max_steps": 10, "stages": ["train", None]}, "run": {"name": run.name}})
         for step, stage, metrics in reports:
+            record.log_metrics(metrics, step=step, stage=stage)
             logger.log_metrics(metrics, step=step, stage=stage)
+        record.close()
         if hasattr(logger, "close"):
             logger.close()
 

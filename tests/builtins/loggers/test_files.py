@@ -6,10 +6,11 @@ import csv
 import json
 import math
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
-from offline_trainer_core.errors import ComponentError
+from offline_trainer_core.errors import ComponentError, DeviceError
 from ot_builtins.loggers.csv import Csv
 from ot_builtins.loggers.jsonl import Jsonl
 from ot_builtins.loggers.stdout import Stdout
@@ -57,11 +58,22 @@ def test_every_row_is_in_the_file_as_soon_as_it_is_logged(file_logger, run_info)
         assert [(int(r["step"]), r["stage"], float(r["loss"])) for r in read(path)] == [(1, "train", 0.125)]
 
 
-def test_a_resume_drops_what_was_logged_after_its_step_and_goes_on(file_logger, run_info):
+def test_a_resume_drops_what_was_logged_after_its_checkpoint_and_goes_on(file_logger, run_info, session):
+    """Of the step of the checkpoint, too: its validation came after the checkpoint was saved."""
     make, read, path = file_logger
-    write(make(), run_info, [1, 2, 3, 4])
-    write(make(), run_info, [3, 4, 5], resume_step=2)
-    assert steps_of(read(path)) == [1, 2, 3, 4, 5]
+    saved = session(run_info, make(), [(1, "train"), (2, "train"), (2, "val"), (3, "train")], saved=2, killed=True)
+    session(run_info, make(), [(2, "val"), (3, "train"), (4, "train")], (2, saved))
+    rows = [(int(row["step"]), row["stage"]) for row in read(path)]
+    assert rows == [(1, "train"), (2, "train"), (2, "val"), (3, "train"), (4, "train")]
+
+
+def test_a_resume_writes_again_what_was_lost_torn_or_logged_before_the_logger_was_there(file_logger, run_info, session):
+    make, read, path = file_logger
+    saved = session(run_info, make(), [(1, "train"), (2, "train")], saved=2)
+    for left in ("", '{"step": 1' if path.suffix == ".jsonl" else "1", None):
+        path.write_text(left) if left is not None else path.unlink()
+        session(run_info, make(), [(3, "train")], (2, saved))
+        assert steps_of(read(path)) == [1, 2, 3]
 
 
 def test_a_fresh_run_begins_an_empty_file(file_logger, run_info):
@@ -69,15 +81,6 @@ def test_a_fresh_run_begins_an_empty_file(file_logger, run_info):
     write(make(), run_info, [1, 2])
     write(make(), run_info, [1])
     assert steps_of(read(path)) == [1]
-
-
-def test_a_row_that_a_kill_tore_is_dropped_even_where_its_step_seems_to_be_kept(file_logger, run_info):
-    make, read, path = file_logger
-    write(make(), run_info, [1])
-    with path.open("a") as file:
-        file.write('{"step": 1' if path.suffix == ".jsonl" else "1")  # of step 12
-    write(make(), run_info, [2], resume_step=1)
-    assert steps_of(read(path)) == [1, 2]
 
 
 def test_nothing_unfinished_is_left_beside_the_file(file_logger, run_info):
@@ -101,13 +104,27 @@ def test_a_new_name_adds_a_column_and_keeps_every_row(run_info, tmp_path):
     assert (tmp_path / "metrics.csv").read_text().splitlines()[0] == "step,stage,loss,accuracy"
 
 
-def test_a_resumed_table_keeps_its_columns(run_info, tmp_path):
-    write(Csv(), run_info, [1], name="loss, mean")
+def test_a_resumed_table_keeps_the_columns_of_the_rows_that_it_keeps(run_info, tmp_path):
+    (tmp_path / "metrics.jsonl").write_text('{"step": 1, "stage": "train", "time": 0, "loss, mean": 0.125}\n')
     write(Csv(), run_info, [2], resume_step=1, name="other")
     assert read_csv(tmp_path / "metrics.csv") == [
         {"step": "1", "stage": "train", "loss, mean": "0.125"},
         {"step": "2", "stage": "train", "other": "0.25"},
     ]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("make", [Jsonl, Csv])
+def test_a_full_disk_is_said_with_the_file_that_is_full(make, run_info, tmp_path):
+    logger = make()
+    logger.open(run_info, None)
+    logger._file.close()
+    logger._file = open("/dev/full", "w")  # noqa: SIM115 - it stays open as the logger's own file does
+    with pytest.raises(DeviceError, match=rf"cannot write {tmp_path}/\S+: No space left on device"):
+        for step in (1, 2):  # a row with a new name rewrites the table
+            logger.log_metrics({"step": 0.0} if make is Csv else {"loss": 1.0}, step=step, stage="train")
+    with pytest.raises(OSError, match="No space"):
+        logger._file.close()
 
 
 def test_json_has_no_nan_so_it_is_a_word(run_info, tmp_path):

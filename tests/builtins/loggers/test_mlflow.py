@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +12,7 @@ pytest.importorskip("mlflow", reason="needs ot-builtins[mlflow]")
 
 from mlflow.tracking import MlflowClient
 
+from offline_trainer_core.types import Exactness
 from ot_builtins.loggers.mlflow import MLflow
 
 
@@ -56,14 +59,60 @@ def test_more_parameters_than_one_request_takes_are_all_there(run_info, tmp_path
     assert len(only_run(tmp_path / "mlruns", "many")[1].data.params) == 250
 
 
-def test_a_resumed_run_is_the_same_run_there(run_info, tmp_path):
-    for step, resume_step in ((1, None), (2, 1)):
-        logger = MLflow()
-        logger.open(run_info, resume_step)
-        logger.log_metrics({"loss": float(step)}, step=step, stage="train")
-        logger.close()
+REPORTS = [(1, "train"), (2, "train"), (2, "val"), (3, "train")]
+
+
+@pytest.fixture
+def exact(run_info):
+    return replace(run_info, exactness=Exactness())
+
+
+def test_an_exact_resume_sends_what_is_missing_and_nothing_twice(exact, session, tmp_path):
+    saved = session(exact, MLflow(), REPORTS, saved=2, killed=True)
+    session(exact, MLflow(), [*REPORTS[2:], (4, "train")], (2, saved))
     client, run = only_run(tmp_path / "mlruns")
-    assert history(client, run, "train/loss") == [(1, 1.0), (2, 2.0)]
+    assert history(client, run, "train/loss") == [(n, n / 8) for n in (1, 2, 3, 4)]
+    assert history(client, run, "val/loss") == [(2, 1.25)]
+
+
+def test_what_a_kill_lost_or_tore_is_sent_again(exact, session, tmp_path):
+    saved = session(exact, MLflow(), REPORTS, saved=4, killed=True)
+    train, val = (next(tmp_path.glob(f"mlruns/*/*/metrics/{stage}/loss")) for stage in ("train", "val"))
+    train.write_text(train.read_text()[:-8])
+    val.write_text("")
+    session(exact, MLflow(), [(4, "train")], (3, saved))
+    client, run = only_run(tmp_path / "mlruns")
+    assert history(client, run, "train/loss") == [(n, n / 8) for n in (1, 2, 3, 4)]
+    assert history(client, run, "val/loss") == [(2, 1.25)]
+
+
+def test_where_a_resume_is_not_exact_a_new_run_has_everything(run_info, session, tmp_path, caplog):
+    saved = session(run_info, MLflow(), REPORTS, saved=2, killed=True)
+    session(run_info, MLflow(), REPORTS[2:], (2, saved))
+    assert "a new one begins" in caplog.text
+    client = MlflowClient(tracking_uri=(tmp_path / "mlruns").as_uri())
+    run = client.get_run((tmp_path / "mlflow_run_id.txt").read_text().strip())
+    assert history(client, run, "train/loss") == [(n, n / 8) for n in (1, 2, 3)]
+    assert history(client, run, "val/loss") == [(2, 1.25)]
+
+
+def test_a_resume_that_replaces_nothing_goes_on_however_exact_it_is(run_info, session, tmp_path):
+    saved = session(run_info, MLflow(), REPORTS, saved=4)
+    session(run_info, MLflow(), [(4, "train")], (3, saved))
+    client, run = only_run(tmp_path / "mlruns")
+    assert history(client, run, "train/loss") == [(n, n / 8) for n in (1, 2, 3, 4)]
+
+
+def test_a_store_that_fails_is_said_once_and_does_not_stop_the_run(run_info, session, tmp_path, caplog):
+    logger = MLflow()
+    logger.open(run_info, None)
+    shutil.rmtree(tmp_path / "mlruns")
+    for step in (1, 2, 3):
+        logger.log_metrics({"loss": 1.0}, step=step, stage="train")
+    logger.close()
+    said = [record.message for record in caplog.records if record.name.startswith("ot_builtins")]
+    assert len(said) == 1
+    assert said[0].startswith("log.mlflow fails, and the run goes on without it")
 
 
 def test_the_environment_says_where_unless_the_configuration_does(run_info, tmp_path, monkeypatch):

@@ -34,12 +34,17 @@ def test_metrics_and_configuration_are_read_back(run_info, tmp_path):
     logger.close()
 
 
-@pytest.mark.parametrize(("resume_step", "expected"), [(2, [1, 2, 3]), (None, [1, 2, 3, 4, 3])])
-def test_a_resume_purges_what_came_after_its_step(run_info, tmp_path, resume_step, expected):
-    for steps, resumed in (([1, 2, 3, 4], None), ([3], resume_step)):
-        logger = TensorBoard()
-        logger.open(run_info, resumed)
-        for step in steps:
-            logger.log_metrics({"loss": float(step)}, step=step, stage="train")
-        logger.close()
-    assert [e.step for e in read(tmp_path / "tensorboard").Scalars("train/loss")] == expected
+def test_a_resume_purges_what_came_after_its_checkpoint(run_info, tmp_path, session):
+    """Of the step of the checkpoint it keeps what the checkpoint has seen."""
+    reports = [(1, "train"), (2, "train"), (2, "val"), (3, "train")]
+    saved = session(run_info, TensorBoard(), reports, saved=2, killed=True)
+    session(run_info, TensorBoard(), [(2, "val"), (3, "train")], (2, saved))
+    events = read(tmp_path / "tensorboard")
+    assert [event.step for event in events.Scalars("train/loss")] == [1, 2, 3]
+    assert [event.step for event in events.Scalars("val/loss")] == [2]
+
+
+def test_without_a_resume_nothing_is_purged(run_info, tmp_path, session):
+    for steps in ((1, 2, 3), (2,)):
+        session(run_info, TensorBoard(), [(step, "train") for step in steps])
+    assert [event.step for event in read(tmp_path / "tensorboard").Scalars("train/loss")] == [1, 2, 3, 2]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,9 +52,9 @@ def quiet(monkeypatch):
     monkeypatch.setenv("WANDB_ERROR_REPORTING", "false")
 
 
-def log(run_info, steps, resume_step=None):
+def log(run_info, steps):
     logger = Wandb(project="tests", mode="offline", tags=["small"])
-    logger.open(run_info, resume_step)
+    logger.open(run_info, None)
     logger.log_hparams({"trainer": {"max_steps": 7919}})
     for step in steps:
         logger.log_metrics({"loss": step / 8}, step=step, stage="train")
@@ -77,19 +76,37 @@ def test_metrics_and_configuration_are_read_back(run_info, tmp_path):
     assert {r.run.display_name for r in everything if r.WhichOneof("record_type") == "run"} == {"pusht"}
 
 
-def let_a_second_begin():
-    """W&B names the folder of a session after its id and the second in which it began."""
-    now = int(time.time())
-    while int(time.time()) == now:
-        time.sleep(0.02)
+def offline():
+    return Wandb(project="tests", mode="offline")
 
 
-def test_a_resumed_run_is_the_same_run_there_and_a_fresh_one_another(run_info, tmp_path):
-    log(run_info, [1])
-    let_a_second_begin()
-    log(run_info, [2], resume_step=1)
-    (first, _), (resumed, row) = read(tmp_path)
-    assert resumed == first
-    assert row["global_step"] == 2
-    log(run_info, [1])
+def steps(folder):
+    return [(row["global_step"], name) for _, row in read(folder) for name in row if name != "global_step"]
+
+
+def test_a_resume_writes_everything_anew_whatever_the_kill_lost(run_info, session, tmp_path):
+    saved = session(run_info, offline(), [(1, "train"), (2, "train"), (2, "val")], saved=2, killed=True)
+    wandb.teardown()
+    session(run_info, offline(), [(2, "val"), (3, "train")], (2, saved))
+    wandb.teardown()
+    assert steps(tmp_path) == [(1, "train/loss"), (2, "train/loss"), (2, "val/loss"), (3, "train/loss")]
+    (before,) = tmp_path.glob("wandb/replaced/offline-run-*/*.wandb")
+    assert {name for name, _ in read(tmp_path)} == {before.stem}, "it is the same run there"
+
+
+def test_what_was_synchronized_stays_and_a_new_run_has_everything(run_info, session, tmp_path):
+    saved = session(run_info, offline(), [(1, "train")], saved=1)
+    wandb.teardown()
+    (sent,) = tmp_path.glob("wandb/offline-run-*/*.wandb")
+    sent.with_suffix(".wandb.synced").touch()  # what `wandb sync` leaves
+    session(run_info, offline(), [(2, "train")], (1, saved))
+    wandb.teardown()
+    assert steps(tmp_path) == [(1, "train/loss"), (2, "train/loss")]
+    assert {name for name, _ in read(tmp_path)} != {sent.stem}
+
+
+def test_a_fresh_run_is_another_run_there(run_info, session, tmp_path):
+    for _ in range(2):
+        session(run_info, offline(), [(1, "train")])
+        wandb.teardown()
     assert len({name for name, _ in read(tmp_path)}) == 2

@@ -11,7 +11,8 @@ from typing import Any, TextIO
 
 from offline_trainer_core.types import RunInfo
 from ot_builtins.destinations import destination
-from ot_builtins.loggers.rows import read_complete_lines, replace_text
+from ot_builtins.loggers.history import reports_of
+from ot_builtins.loggers.rows import read_complete_lines, replace_text, writing
 
 __all__ = ["Csv"]
 
@@ -21,11 +22,12 @@ Row = Mapping[str, Any]
 class Csv:
     """Appends one row per report under the columns `step`, `stage` and the metrics' names.
 
-    A name that is new adds a column: the file is rewritten under a new header, atomically. A resumed run drops the rows
-    after the step that it resumes from.
+    A name that is new adds a column: the file is rewritten under a new header, atomically. A resumed run writes the
+    file anew, with the rows up to its checkpoint.
     """
 
     def __init__(self, path: str = "metrics.csv") -> None:
+        """`path` is relative to the run folder, or absolute."""
         self.path = path
         self._target = Path(path)
         self._file: TextIO | None = None
@@ -33,18 +35,21 @@ class Csv:
 
     def open(self, run: RunInfo, resume_step: int | None) -> None:
         self._target = destination(run, self.path)
-        self._target.parent.mkdir(parents=True, exist_ok=True)
-        rows = [] if resume_step is None else [row for row in _read(self._target) if int(row["step"]) <= resume_step]
-        self._rewrite(["step", "stage"], rows)
+        reports = [] if resume_step is None else reports_of(run)
+        rows = [{"step": report.step, "stage": report.stage, **report.metrics} for report in reports]
+        with writing(self._target):
+            self._target.parent.mkdir(parents=True, exist_ok=True)
+            self._rewrite(["step", "stage"], rows)
 
     def log_metrics(self, metrics: Mapping[str, float], *, step: int, stage: str) -> None:
         assert self._file is not None, "open comes first"
         row = {"step": step, "stage": stage, **metrics}
-        if not row.keys() <= set(self._columns):
-            self._rewrite(self._columns, [*_read(self._target), row])
-        else:
-            self._file.write(_table([row], self._columns))
-            self._file.flush()
+        with writing(self._target):
+            if not row.keys() <= set(self._columns):
+                self._rewrite(self._columns, [*_read(self._target), row])
+            else:
+                self._file.write(_table([row], self._columns))
+                self._file.flush()
 
     def close(self) -> None:
         if self._file is not None:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["read_complete_lines", "replace_text"]
+from offline_trainer_core.errors import DeviceError
+
+__all__ = ["read_complete_lines", "replace_text", "writing"]
 
 
 def read_complete_lines(path: Path) -> list[str]:
@@ -24,3 +28,12 @@ def replace_text(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     partial.replace(path)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Say of a write that fails in the block, on a full disk for example, which file it is about."""
+    try:
+        yield
+    except OSError as error:
+        raise DeviceError(f"cannot write {path}: {error.strerror or error}") from error

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from offline_trainer_core.types import RunInfo
 from ot_builtins.destinations import destination
 from ot_builtins.extras import import_extra
+from ot_builtins.loggers.history import reports_of
+from ot_builtins.loggers.rows import writing
 
 __all__ = ["TensorBoard"]
 
@@ -16,28 +19,39 @@ __all__ = ["TensorBoard"]
 class TensorBoard:
     """Writes event files: every metric under `<stage>/<name>`, the configuration as a text.
 
-    A resumed run tells TensorBoard to drop the events after the step that it resumes from.
+    A resumed run tells TensorBoard to drop the events from the step of its checkpoint on, and writes those of that step
+    again that the checkpoint has seen.
     """
 
     def __init__(self, dir: str = "tensorboard") -> None:  # noqa: A002 - the argument's name in the configuration
+        """`dir` is relative to the run folder, or absolute."""
         self.dir = dir
         import_extra("tensorboard", "tensorboard", "log.tensorboard")
+        self._folder = Path(dir)
         self._writer: Any = None
 
     def open(self, run: RunInfo, resume_step: int | None) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        purge_step = None if resume_step is None else resume_step + 1
-        self._writer = SummaryWriter(str(destination(run, self.dir)), purge_step=purge_step)
+        self._folder = destination(run, self.dir)
+        with writing(self._folder):
+            self._writer = SummaryWriter(str(self._folder), purge_step=resume_step)
+        for report in reports_of(run) if resume_step is not None else ():
+            if report.step == resume_step:
+                self._write(report.metrics, report.step, report.stage, report.time)
 
     def log_hparams(self, hparams: Mapping[str, Any]) -> None:
         text = json.dumps(hparams, indent=2, default=str)
         self._writer.add_text("config", f"```json\n{text}\n```", 0)
 
     def log_metrics(self, metrics: Mapping[str, float], *, step: int, stage: str) -> None:
-        for name, value in metrics.items():
-            self._writer.add_scalar(f"{stage}/{name}", value, step)
-        self._writer.flush()  # a run that is killed must not lose what lies before its last checkpoint
+        self._write(metrics, step, stage)
+
+    def _write(self, metrics: Mapping[str, float], step: int, stage: str, time: float | None = None) -> None:
+        with writing(self._folder):
+            for name, value in metrics.items():
+                self._writer.add_scalar(f"{stage}/{name}", value, step, walltime=time)
+            self._writer.flush()  # a run that is killed must not lose what lies before its last checkpoint
 
     def close(self) -> None:
         if self._writer is not None:
