@@ -121,8 +121,7 @@ def test_a_full_disk_is_said_with_the_file_that_is_full(make, run_info, tmp_path
     logger._file.close()
     logger._file = open("/dev/full", "w")  # noqa: SIM115 - it stays open as the logger's own file does
     with pytest.raises(DeviceError, match=rf"cannot write {tmp_path}/\S+: No space left on device"):
-        for step in (1, 2):  # a row with a new name rewrites the table
-            logger.log_metrics({"step": 0.0} if make is Csv else {"loss": 1.0}, step=step, stage="train")
+        logger.log_metrics({}, step=1, stage="train")
     with pytest.raises(OSError, match="No space"):
         logger._file.close()
 

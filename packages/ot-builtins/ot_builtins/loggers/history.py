@@ -1,7 +1,7 @@
 """What a run has reported so far: a resumed run brings every logger in line with it.
 
-The core keeps the run's own record, `metrics.jsonl`, exact: when a run resumes, it drops what the run is about to report
-again, and only that. So a logger needs no memory of its own, whatever a kill made it lose, repeat or tear.
+The core keeps the run's own record, `metrics.jsonl`, exact: when a run resumes, it drops what the run is about to
+report again, and only that. So a logger needs no memory of its own, whatever a kill made it lose, repeat or tear.
 """
 
 from __future__ import annotations

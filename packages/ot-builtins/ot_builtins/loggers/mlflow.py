@@ -32,9 +32,9 @@ LONGEST_PARAM = 500
 class MLflow:
     """Logs to MLflow: every metric as `<stage>/<name>`, the configuration as parameters and as `config.json`.
 
-    A resumed run continues the same MLflow run and sends what that lacks. MLflow takes nothing back: where it has values
-    that the resumed run will not repeat to the bit, a new MLflow run begins, with everything reported so far. A server
-    that fails while the run trains does not stop it.
+    A resumed run continues the same MLflow run and sends what that lacks. MLflow takes nothing back: where it has
+    values that the resumed run will not repeat to the bit, a new MLflow run begins, with everything reported so far. A
+    server that fails while the run trains does not stop it.
     """
 
     def __init__(

@@ -50,7 +50,7 @@ class Wandb:
         group: str | None = None,
         tags: Sequence[str] = (),
     ) -> None:
-        """`name` is the run's own by default; `entity` is the user or team that owns `project`, as W&B has it set up."""
+        """`name` is the run's own by default; `entity` is the user or team that owns `project`."""
         self._wandb = import_extra("wandb", "wandb", "log.wandb")
         self._arguments = {"project": project, "mode": mode, "entity": entity, "group": group, "tags": list(tags)}
         self._name = name
