@@ -87,12 +87,13 @@ class Inquest:
         at_hand = loss is not None
         finding, batch = self._examine(place, at_hand, ended)
         finding.loss = loss
-        if not at_hand and ended and not collectives.any(bool(finding.fields)):
+        in_data = collectives.any(bool(finding.fields))
+        if not at_hand and ended and not in_data:
             finding.loss = _number(self._differentiate(batch).get("loss")) if batch is not None else None
             at_hand = finding.recomputed = True
         if at_hand:
             finding.gradients, finding.weights, finding.parameters = self._parameters()
-        if ended and self.folder is not None and batch is not None:
+        if ended and self.folder is not None and batch is not None and bool(finding.fields) == in_data:
             finding.file = _keep(finding, batch, self.folder, self._context.run.world_size)
         everyone = collectives.gather_object(finding)
         text: str = collectives.broadcast_object(self._compose(place, everyone) if everyone is not None else None)
