@@ -31,13 +31,14 @@ SUMMARIES = {
     "schema": "Write a JSON Schema of the language, so that editors complete and check configurations.",
     "migrate": "Rewrite older files in the language of today.",
     "runs": "List runs: how each stands, how far it is, and how good.",
+    "reproduce": "Run a recorded run again, and say whether the result is the same.",
     "components": "List the components that installed packages provide.",
     "info": "Describe one component: its arguments, its origin, an example.",
     "plugins": "List the packages that provide components, hooks and commands.",
     "eval": "Evaluate the policy of a run.",
 }
 
-LASTING = ("run", "eval")
+LASTING = ("run", "reproduce", "eval")
 """Commands whose processes live on."""
 
 

@@ -6,8 +6,8 @@ from offline_trainer_core.config.paths import join_path, parent_path, split_path
 from offline_trainer_core.config.read import refusal
 from offline_trainer_core.config.resolve import Resolution, resolve_config, try_resolve
 from offline_trainer_core.config.resolved import Config
-from offline_trainer_core.config.secret_names import is_secret_key
-from offline_trainer_core.config.secrets import masked, masked_node, redacted
+from offline_trainer_core.config.secret_names import MASK, is_secret_key
+from offline_trainer_core.config.secrets import masked, masked_node, masked_places, redacted
 from offline_trainer_core.config.tree import (
     Assignment,
     MappingNode,
@@ -21,6 +21,7 @@ from offline_trainer_core.config.tree import (
 )
 
 __all__ = [
+    "MASK",
     "MOST",
     "Assignment",
     "Config",
@@ -39,6 +40,7 @@ __all__ = [
     "join_path",
     "masked",
     "masked_node",
+    "masked_places",
     "parent_path",
     "redacted",
     "refusal",

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from offline_trainer_core.config.paths import join_path
 from offline_trainer_core.config.resolved import Config
-from offline_trainer_core.config.secret_names import MASK, is_secret_key
+from offline_trainer_core.config.secret_names import MASK, is_secret_key, without_secrets
 from offline_trainer_core.config.tree import MappingNode, Node, ScalarNode, SequenceNode
 
-__all__ = ["masked", "masked_node", "redacted"]
+__all__ = ["masked", "masked_node", "masked_places", "redacted"]
 
 
 def masked(config: Config) -> Any:
@@ -19,6 +20,33 @@ def masked(config: Config) -> Any:
     such as `api_key` and `password`.
     """
     return masked_node(config.root)
+
+
+def masked_places(config: Config) -> dict[str, str | None]:
+    """Return the path of everything that `masked` hides, with the text that it was resolved from: `${env:HF_TOKEN}`.
+
+    None where that text would itself show the secret.
+    """
+    return dict(_masked_places(config.root, "", False))
+
+
+def _masked_places(node: Node, path: str, secret: bool) -> Iterator[tuple[str, str | None]]:
+    if isinstance(node, MappingNode):
+        for key, child in node.items.items():
+            yield from _masked_places(child, join_path(path, key), secret or is_secret_key(key))
+    elif isinstance(node, SequenceNode):
+        for index, item in enumerate(node.items):
+            yield from _masked_places(item, join_path(path, index), secret)
+    elif _is_hidden(node, secret):
+        yield path, _expression(node)
+
+
+def _expression(node: ScalarNode) -> str | None:
+    """Return the text with `${...}` that the value of `node` was resolved from, if it shows nothing."""
+    written = node.replaced.value if isinstance(node.replaced, ScalarNode) else None
+    if not node.directive.startswith("interpolation ") or not isinstance(written, str) or "${" not in written:
+        return None
+    return written if without_secrets(written) == written else None
 
 
 def masked_node(node: Node, secret: bool = False) -> Any:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from offline_trainer_core.run.locking import find_lock
     from offline_trainer_core.run.older import todays
     from offline_trainer_core.run.rehearsal import rehearse
+    from offline_trainer_core.run.reproduction import reproduce
 
 __all__ = [
     "build_registry",
@@ -24,6 +25,7 @@ __all__ = [
     "launch",
     "refuse_drift",
     "rehearse",
+    "reproduce",
     "run",
     "todays",
     "try_check",
@@ -37,6 +39,7 @@ _MODULES = {
     "launch": "launching",
     "refuse_drift": "lock",
     "rehearse": "rehearsal",
+    "reproduce": "reproduction",
     "run": "chain",
     "todays": "older",
     "try_check": "checked",

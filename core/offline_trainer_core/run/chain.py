@@ -13,6 +13,7 @@ from offline_trainer_core.run.checked import Source, checked
 from offline_trainer_core.run.locking import find_lock
 from offline_trainer_core.run.opening import Wish, open_run, recorded
 from offline_trainer_core.run.processes import agree, joined
+from offline_trainer_core.run.stop_after import StopAfter
 from offline_trainer_core.types import RunInfo, RunResult
 
 __all__ = ["run"]
@@ -26,6 +27,7 @@ def run(
     overwrite: bool = False,
     accept_changes: bool = False,
     locked: str | os.PathLike[str] | None = None,
+    until: int | None = None,
     announce: Callable[[RunInfo, CheckReport], None] | None = None,
 ) -> RunResult:
     """Train as `config` says: the Python twin of `ot run`.
@@ -39,6 +41,7 @@ def run(
         accept_changes: Whether a run that is resumed may go on with other settings than it had.
         locked: The lock that the code must agree with: a run folder, a lock file, or `auto`, which is that of the run
             that is resumed, or of the run folder in which `config` lies.
+        until: The optimizer step after which to save and stop, to be resumed.
         announce: Called on the main process when the run folder is open, before anything is built.
 
     Raises:
@@ -65,6 +68,8 @@ def run(
             parts = build_parts(resolved, registry, report.plan, run=info, collectives=collectives)
             parts["loggers"] = {"record": RecordLogger(), **parts["loggers"]}
             parts["plugins"] = {**parts["plugins"], "run record": Heartbeat(folder.dir / "status.json")}
+            if until is not None:
+                parts["plugins"]["stop after"] = StopAfter(until)
             trainer = build_trainer(resolved, parts["registry"])
             result: RunResult = call_with_parts(trainer.fit, parts)
             if info.is_main:
