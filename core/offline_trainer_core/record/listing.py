@@ -110,7 +110,7 @@ def _is_run(folder: Path) -> bool:
 
 def _newest_checkpoint(folder: Path) -> str | None:
     try:
-        name = (folder / "checkpoints" / "last").read_text().strip()
+        name = (folder / "checkpoints" / "last").read_text().partition("\n")[0]
     except (OSError, ValueError):
         return None
     return name if flaw_of_name(name) is None and (folder / "checkpoints" / name).is_dir() else None

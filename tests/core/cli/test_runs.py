@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from offline_trainer_core.record import list_runs
+from offline_trainer_core.record.pointers import write_pointer
 
 Record = Callable[..., Path]
 
@@ -27,7 +28,7 @@ def record(tmp_path: Path) -> Record:
     def leave(place: str, metrics: str = "", **status: Any) -> Path:
         folder = tmp_path / place
         (folder / "checkpoints" / "step_00000010").mkdir(parents=True)
-        (folder / "checkpoints" / "last").write_text("step_00000010\n")
+        write_pointer(folder / "checkpoints" / "last", "step_00000010")
         (folder / "config.yaml").write_text("run: {name: a}\n")
         (folder / "overrides.json").write_text("[]")
         (folder / "metrics.jsonl").write_text(metrics)
