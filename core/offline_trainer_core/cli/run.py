@@ -77,7 +77,9 @@ def command(
     """
     if dry_run:
         if nproc > 1 or resume or overwrite or accept_changes or locked:
-            raise UsageError("--dry-run runs one batch, from scratch, on one process: it takes no option beside it")
+            raise UsageError(
+                "--dry-run takes neither --nproc nor an option of how a run begins: it runs one batch, from scratch"
+            )
         print_rehearsal(rehearse(config, overrides))
     elif nproc > 1 and "WORLD_SIZE" not in os.environ:
         lock = find_lock(config, overrides, locked, resume) if locked else None

@@ -13,7 +13,7 @@ from offline_trainer_core.catalogue import (
     installed_readers,
     installed_registry,
 )
-from offline_trainer_core.signature import read_signature
+from offline_trainer_core.signature import class_attribute, read_signature
 from offline_trainer_core.signature.live import signature_of
 from offline_trainer_core.testing.contract import Contract
 
@@ -67,6 +67,15 @@ class DistributionContract(Contract):
     def test_every_signature_can_be_read_without_importing(self) -> None:
         dark = [entry.key for entry in self.own() if read_signature(entry.reference) is None]
         assert not dark, f"`ot check` cannot see the arguments of: {', '.join(dark)}"
+
+    def test_what_is_declared_harmless_are_arguments(self) -> None:
+        wrong = {}
+        for entry in self.own():
+            declared = class_attribute(entry.reference, "harmless") or ()
+            unknown = set() if declared is True else {*declared} - {*signature_of(entry.load()).names}
+            if unknown or declared != (getattr(entry.load(), "harmless", None) or ()):
+                wrong[entry.key] = unknown or "`harmless` is not the same at run time"
+        assert not wrong
 
     def test_signatures_read_from_source_are_those_at_run_time(self) -> None:
         differing = {}

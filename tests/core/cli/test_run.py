@@ -36,7 +36,7 @@ def test_resume_may_stand_alone_or_name_a_checkpoint(typed, resume, overrides) -
 
 
 def test_started_processes_read_the_same_command_without_the_number_of_processes() -> None:
-    typed = parsed("cfg.yaml", "a.b=1", "--nproc", "2", "--resume", "--overwrite", "--traceback")
+    typed = parsed("cfg.yaml", "a.b=1", "--nproc", "2", "--resume", "--overwrite", "--accept-changes", "--traceback")
     again = parsed(*_arguments(typed)[1:])
     assert again.params == {**typed.params, "nproc": 1}
     assert again.meta["traceback"]

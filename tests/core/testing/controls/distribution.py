@@ -19,6 +19,11 @@ def _made():
 
 dark = _made()
 
+class Boastful:
+    """What it is for."""
+    harmless = ("b",)
+    def __init__(self, a): ...
+
 class Deceptive:
     """What it is for."""
     def __init__(self, a): ...
@@ -57,6 +62,7 @@ class TestBroken(TestSound):
         "test_every_target_can_be_imported",
         "test_every_component_says_what_it_is_for",
         "test_every_signature_can_be_read_without_importing",
+        "test_what_is_declared_harmless_are_arguments",
     )
     target = "NoSuchClass"
 
@@ -74,3 +80,8 @@ class TestDark(TestSound):
 class TestDeceptive(TestSound):
     breaks = ("test_signatures_read_from_source_are_those_at_run_time",)
     target = "Deceptive"
+
+
+class TestBoastful(TestSound):
+    breaks = ("test_what_is_declared_harmless_are_arguments",)
+    target = "Boastful"
