@@ -71,6 +71,14 @@ def fuzz(session: nox.Session) -> None:
     session.run("python", "tests/fuzz/run.py", *session.posargs)
 
 
+@nox.session(python="3.11")
+def torture(session: nox.Session) -> None:
+    """Kill runs 200 times and show that nothing is lost; arguments after `--` go to `tests/torture/run.py`."""
+    install_torch(session)
+    install_packages(session, "ot-builtins[tensorboard]")
+    session.run("python", "tests/torture/run.py", *session.posargs, env={"OMP_NUM_THREADS": "1"})
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style and the contracts between the rooms."""
