@@ -7,7 +7,7 @@
     ├── DataError                      4   the data is not what the configuration says
     ├── CheckpointError                5   a checkpoint is damaged, or of another run
     ├── NonFiniteError                 6   the loss or a gradient became infinite or NaN
-    ├── DeviceError                    7   a device, its memory or a process is missing
+    ├── DeviceError                    7   a device, memory, disk space or a process is missing
     └── RunStopped                    75   stopped by a signal or a deadline; resumable
 
 The exit codes are part of the public interface.
@@ -191,7 +191,7 @@ class NonFiniteError(OfflineTrainerError):
 
 
 class DeviceError(OfflineTrainerError):
-    """A device, its memory, or another process of the run is not available."""
+    """A device, memory, disk space, or another process of the run is not available."""
 
     exit_code = 7
 

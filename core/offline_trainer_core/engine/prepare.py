@@ -85,7 +85,10 @@ def _place_data(datamodule: Any, context: RunContext) -> tuple[Any, Any]:
     train_loader = datamodule.train_dataloader()
     if length_of(train_loader) == 0:
         raise DataError("the training data has no batch: it is empty, or smaller than one batch")
-    return train_loader, datamodule.val_dataloader()
+    val_loader = datamodule.val_dataloader()
+    if val_loader is not None and length_of(val_loader) == 0:
+        raise DataError("the validation data has no batch: it is empty, or smaller than one batch")
+    return train_loader, val_loader
 
 
 def count_steps(loader: Any, settings: LoopSettings) -> tuple[int | None, int | None]:

@@ -67,6 +67,15 @@ class DataModuleContract(Contract):
             rest = self.first_batches(self.ready(), epoch=1, start=start, count=len(whole) - start)
             assert same(whole[start:], rest), f"beginning at batch {start} gives other batches"
 
+    def test_every_row_of_a_batch_can_be_named(self) -> None:
+        module = self.ready()
+        loader = module.train_dataloader()
+        if not hasattr(loader, "samples"):
+            pytest.skip("its loader has no samples(epoch, batch), so reports of bad batches cannot say what they hold")
+        for number, batch in enumerate(self.first_batches(module, epoch=1)):
+            rows = next(len(leaf) for _, leaf in leaves(batch) if isinstance(leaf, torch.Tensor))
+            assert len(loader.samples(1, number)) == rows, f"batch {number} has {rows} rows"
+
     def test_processes_share_every_global_batch(self) -> None:
         whole = self.first_batches(self.ready())
         shares = [self.first_batches(self.ready(rank=rank, world_size=2)) for rank in (0, 1)]

@@ -28,8 +28,9 @@ class DefaultTrainer:
         val_every_n_steps: How often to validate, in optimizer steps.
         eval_every_n_epochs: How often to run the `eval` section, in epochs; it runs at the end in any case.
         optim_steps_per_batch: Updates made on every batch.
-        on_nonfinite: What to do when a gradient is infinite or NaN: `raise` ends the run before the optimizer steps on
-            it, `skip` leaves that step out, `ignore` does not look.
+        on_nonfinite: What to do when the loss or a gradient is infinite or NaN: `raise` ends the run before the
+            optimizer steps on it and says which samples it comes from, `skip` leaves that step out (`skipped` in the
+            logs is the share of such steps; 100 in a row end the run), `ignore` does not look.
 
     Raises:
         ComponentError: Neither `max_epochs` nor `max_steps` is given, or a count is not positive.
