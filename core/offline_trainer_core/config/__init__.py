@@ -4,10 +4,11 @@ from offline_trainer_core.config.chain import inclusions
 from offline_trainer_core.config.findings import MOST, Found, as_shown, in_text_order
 from offline_trainer_core.config.paths import join_path, parent_path, split_path
 from offline_trainer_core.config.read import refusal
+from offline_trainer_core.config.redaction import concealing, redacted
 from offline_trainer_core.config.resolve import Resolution, resolve_config, try_resolve
 from offline_trainer_core.config.resolved import Config
 from offline_trainer_core.config.secret_names import MASK, is_secret_key
-from offline_trainer_core.config.secrets import masked, masked_node, masked_places, redacted
+from offline_trainer_core.config.secrets import masked, masked_node, masked_places
 from offline_trainer_core.config.tree import (
     Assignment,
     MappingNode,
@@ -32,6 +33,7 @@ __all__ = [
     "ScalarNode",
     "SequenceNode",
     "as_shown",
+    "concealing",
     "has_unknown",
     "in_text_order",
     "inclusions",

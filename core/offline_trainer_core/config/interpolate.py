@@ -12,7 +12,7 @@ from offline_trainer_core.config.findings import Findings
 from offline_trainer_core.config.limits import MAX_CHARACTERS, MAX_DEPTH, Extent, excess
 from offline_trainer_core.config.paths import join_path, split_path
 from offline_trainer_core.config.plain import from_plain
-from offline_trainer_core.config.secret_names import is_secret_key, is_secret_variable
+from offline_trainer_core.config.secret_names import is_secret_key, is_secret_variable, secrets_in
 from offline_trainer_core.config.tree import (
     MappingNode,
     Node,
@@ -118,7 +118,7 @@ class _Interpolation:
         expressions = " ".join(part.text for part in parts if isinstance(part, Expression))
         if not expressions:  # only escapes
             return replace(node, value=text)
-        secret = any(_has_secret(value) for value in values if not isinstance(value, str))
+        secret = any(_has_secret(value) for value in values if not isinstance(value, str)) or any(secrets_in(text))
         return replace(node, value=text, directive=f"interpolation {expressions}", replaced=node, secret=secret)
 
     def substituted(self, node: ScalarNode, value: Node) -> Node:

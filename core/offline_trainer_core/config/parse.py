@@ -10,7 +10,7 @@ import yaml
 from offline_trainer_core.config.findings import Findings
 from offline_trainer_core.config.limits import MAX_SCALAR, Extent, excess
 from offline_trainer_core.config.scalars import plain_value
-from offline_trainer_core.config.secret_names import without_secrets
+from offline_trainer_core.config.secret_names import secrets_in, without_secrets
 from offline_trainer_core.config.syntax import PLAIN, TEXT, ExcessError, compose_text
 from offline_trainer_core.config.tree import MappingNode, Node, Scalar, ScalarNode, SequenceNode, unknown
 from offline_trainer_core.errors import UNKNOWN, Location
@@ -163,7 +163,8 @@ class _Reading:
         if len(text) > MAX_SCALAR:
             self.report("too-large", f"a value of {len(text)} characters; at most {MAX_SCALAR} are read", node)
             value = UNKNOWN
-        return ScalarNode(value, self.place(node.start_mark), _width(node), self.directive)
+        secret = isinstance(value, str) and any(secrets_in(value))
+        return ScalarNode(value, self.place(node.start_mark), _width(node), self.directive, secret=secret)
 
     def plain(self, node: Any) -> Scalar:
         try:

@@ -9,6 +9,7 @@ from typing import Any
 from offline_trainer_core.config.findings import Findings
 from offline_trainer_core.config.limits import MAX_DEPTH, MAX_DIGITS
 from offline_trainer_core.config.paths import join_path
+from offline_trainer_core.config.secret_names import secrets_in
 from offline_trainer_core.config.tree import MappingNode, Node, Scalar, ScalarNode, SequenceNode
 from offline_trainer_core.errors import UNKNOWN
 
@@ -23,7 +24,8 @@ def from_plain(value: Any, like: ScalarNode, findings: Findings, path: str = "",
     What cannot stand in a configuration is reported and becomes `UNKNOWN`.
     """
     if value is None or isinstance(value, (str, int, float)):
-        return replace(like, value=_scalar(value, like, findings, path))
+        secret = like.secret or (isinstance(value, str) and any(secrets_in(value)))
+        return replace(like, value=_scalar(value, like, findings, path), secret=secret)
     if depth > MAX_DEPTH:
         findings.at(like, "too-deep", f"nested more than {MAX_DEPTH} levels deep")
     elif isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""Keeps passwords and tokens out of what is printed and recorded."""
+"""A configuration without its passwords and tokens, to be printed and recorded."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from offline_trainer_core.config.resolved import Config
 from offline_trainer_core.config.secret_names import MASK, is_secret_key, without_secrets
 from offline_trainer_core.config.tree import MappingNode, Node, ScalarNode, SequenceNode
 
-__all__ = ["masked", "masked_node", "masked_places", "redacted"]
+__all__ = ["hidden_values", "masked", "masked_node", "masked_places"]
 
 
 def masked(config: Config) -> Any:
     """Return the configuration as plain data with every secret replaced by `***`.
 
-    Secret are values that came from a variable such as `HF_TOKEN`, in whole or in part, and what stands under keys
-    such as `api_key` and `password`.
+    Secret are values that came from a variable such as `HF_TOKEN`, in whole or in part, what stands under keys such as
+    `api_key` and `password`, and what looks like a token of a known kind or has the password of an address in it.
     """
     return masked_node(config.root)
 
@@ -58,17 +58,12 @@ def masked_node(node: Node, secret: bool = False) -> Any:
     return MASK if _is_hidden(node, secret) else node.value
 
 
-def redacted(text: str, config: Config) -> str:
-    """Return `text` with every value replaced by `***` that `masked` replaces, and those that such values overrode:
-    for sources, overrides and messages.
-    """
-    for value in sorted(_hidden(config.root, False, set()), key=len, reverse=True):
-        text = text.replace(value, MASK)
-    return text
+def hidden_values(root: Node) -> Iterator[str]:
+    """Yield the text of every secret in `root` and in what it replaced."""
+    yield from _hidden(root, False, set())
 
 
 def _hidden(node: Node, secret: bool, seen: set[tuple[int, bool]]) -> Iterator[str]:
-    """Yield the text of every secret in `node` and in what it replaced."""
     older: Node | None = node
     while older is not None and (id(older), secret) not in seen:
         seen.add((id(older), secret))

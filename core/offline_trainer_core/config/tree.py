@@ -79,7 +79,7 @@ class ScalarNode(_Assigned):
     replaced: Node | None = None
     """The node that stood here before."""
     secret: bool = False
-    """Whether the value came out of a secret environment variable or setting."""
+    """Whether the value came out of a secret environment variable or setting, or looks like a secret."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 
+from offline_trainer_core.config import concealing
 from offline_trainer_core.distributed import listening
 from offline_trainer_core.durations import seconds_of
 from offline_trainer_core.plan import CheckReport
@@ -62,6 +63,7 @@ def run(
         with (
             open_run(resolved, registry, report.plan, collectives, wish) as (folder, info),
             recorded(folder, info, report.plan),
+            concealing(resolved),
         ):
             if announce is not None and info.is_main:
                 announce(info, report)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from offline_trainer_core.config import resolve_config
+from offline_trainer_core.config import concealing, resolve_config
 from offline_trainer_core.errors import UsageError
 from offline_trainer_core.record import RunFolder
 from offline_trainer_core.run.checked import checked
@@ -33,7 +33,7 @@ def evaluate(
         raise UsageError(f"{run_dir} is no run folder: it has no config.yaml")
     without_loggers = ["~loggers"] if resolve_config(recorded).find("loggers") is not None else []
     config, registry, report = checked(recorded, [*overrides, *without_loggers])
-    with joined() as collectives:
+    with concealing(config), joined() as collectives:
         info = describe_run(config, report.plan, folder, collectives)
         info = replace(info, resume_from=checkpoint, dir=folder.dir / "eval" / Path(checkpoint).name)
         parts = build_parts(config, registry, report.plan, run=info, collectives=collectives)

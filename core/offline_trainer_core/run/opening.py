@@ -80,7 +80,7 @@ def _write_record(folder: RunFolder, info: RunInfo, config: Config, plan: Plan) 
     folder.write_masked(_masked_places(config, plan))
     folder.write_plan(info.plan)
     folder.write_lock(Lock.of(plan).to_json())
-    folder.write_environment(describe_environment(plan.distributions()))
+    folder.write_environment(redacted(describe_environment(plan.distributions()), config))
     folder.begin(info.world_size)
 
 

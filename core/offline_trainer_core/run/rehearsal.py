@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from offline_trainer_core.config import concealing
 from offline_trainer_core.run.checked import Source, checked
 from offline_trainer_core.run.opening import describe_run, folder_of
 from offline_trainer_core.run.processes import joined
@@ -21,7 +22,7 @@ def rehearse(config: Source, overrides: Sequence[str] = ()) -> Rehearsal:
     from offline_trainer_core.engine import rehearse as carry_through
 
     resolved, registry, report = checked(config, overrides)
-    with joined() as collectives:
+    with concealing(resolved), joined() as collectives:
         info = describe_run(resolved, report.plan, folder_of(resolved), collectives)
         parts = build_parts(resolved, registry, report.plan, run=info, collectives=collectives)
         trainer = build_trainer(resolved, parts["registry"])
