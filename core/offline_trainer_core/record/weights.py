@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tarfile
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -61,6 +62,8 @@ def _from_torch(path: Path) -> dict[str, Tensor]:
     import torch
 
     try:
+        if tarfile.is_tarfile(path):
+            raise ValueError("a tar archive, as torch wrote before 2018, would be unpacked into the temporary folder")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of formats that torch itself gave up
             content = torch.load(path, map_location="cpu", weights_only=True)

@@ -162,10 +162,10 @@ def test_there_are_more_than_two_hundred_failures(disk, tmp_path, state):
 
 def test_the_message_of_a_failed_save_says_what_to_do(disk, store, state):
     disk.fail(1, 1000, errno.ENOSPC)
-    with pytest.raises(
-        CheckpointError, match="the disk is full.* What was saved before is intact: .* go on from there with --resume"
-    ):
+    advice = r"the disk is full.*\. What was saved before is intact: .* go on from there with --resume"
+    with pytest.raises(CheckpointError, match=advice) as failed:
         store.save("step_1", state(1), counters=COUNTERS)
+    assert failed.value.exit_code == 5
     assert store.latest() is None
 
 
