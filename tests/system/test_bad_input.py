@@ -291,7 +291,7 @@ def test_resuming_with_another_model_is_refused(ot):
     code, screen = ot(
         "model.sequential.layers[0].out_features=5", "model.sequential.layers[2].in_features=5", "--resume"
     )
-    assert_one_screen(screen, ("step_00000003", "models.model", "does not fit"))
+    assert_one_screen(screen, ("step_00000003", "layers[0].out_features: 4 -> 5", "--accept-changes"))
     assert code == 5
 
 
