@@ -82,27 +82,27 @@ def _short(path: Path) -> str:
     return str(path.resolve().relative_to(here)) if path.resolve().is_relative_to(here) else str(path)
 
 
-class _Shown(logging.Handler):
-    """Prints how exact a resume is, which the engine says once it has brought everything back."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        text = record.getMessage()
-        if text.startswith("resume: "):
-            click.secho(f"{text}\n", fg="green" if text == "resume: exact" else "yellow")
-
-
 @contextmanager
 def exactness_shown() -> Iterator[None]:
-    """Print how exact a resume is, on the one process that says it."""
-    logger, handler = logging.getLogger("offline_trainer_core"), _Shown(logging.INFO)
+    """Print how exact a resume is when the engine says it, which it does on one process."""
+    logger = logging.getLogger("offline_trainer_core")
     level = logger.level
-    logger.addHandler(handler)
+    logger.addFilter(_show_exactness)  # a handler would keep Python from showing warnings
     logger.setLevel(min(logging.INFO, logger.getEffectiveLevel()))
     try:
         yield
     finally:
         logger.setLevel(level)
-        logger.removeHandler(handler)
+        logger.removeFilter(_show_exactness)
+
+
+def _show_exactness(record: logging.LogRecord) -> bool:
+    """Print a record that says how exact a resume is; return whether it is left for others to show."""
+    text = record.getMessage()
+    if not text.startswith("resume: "):
+        return True
+    click.secho(f"{text}\n", fg="green" if text == "resume: exact" else "yellow")
+    return False
 
 
 def print_rehearsal(seen: Rehearsal) -> None:
