@@ -16,6 +16,7 @@ from offline_trainer_core.cli.options import (
     traceback_option,
 )
 from offline_trainer_core.cli.report import exactness_shown, print_header, print_rehearsal, print_result
+from offline_trainer_core.distributed import STARTED
 from offline_trainer_core.errors import RunStopped, UsageError
 from offline_trainer_core.run import find_lock, launch, rehearse, run
 
@@ -95,8 +96,14 @@ def _train(config: str, overrides: Sequence[str], **wishes: Any) -> None:
     if os.environ.get("RANK", "0") == "0":
         print_result(result)
     if result.status == "stopped":
-        again = shlex.join(["ot", "run", config, *overrides, "--resume"])
-        raise RunStopped(f"{result.reason}; to go on: {again}")
+        stop = RunStopped(f"{result.reason}; to go on: {_command_to_go_on(config, overrides)}")
+        stop.reported = os.environ.get("RANK", "0") != "0"
+        raise stop
+
+
+def _command_to_go_on(config: str, overrides: Sequence[str]) -> str:
+    processes = ["--nproc", os.environ.get("LOCAL_WORLD_SIZE", "1")] if STARTED in os.environ else []
+    return shlex.join(["ot", "run", config, *overrides, "--resume", *processes])
 
 
 def _arguments(ctx: click.Context) -> list[str]:
