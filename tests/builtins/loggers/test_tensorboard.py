@@ -44,7 +44,7 @@ def test_a_resume_purges_what_came_after_its_checkpoint(run_info, tmp_path, sess
     assert [event.step for event in events.Scalars("val/loss")] == [2]
 
 
-def test_without_a_resume_nothing_is_purged(run_info, tmp_path, session):
-    for steps in ((1, 2, 3), (2,)):
-        session(run_info, TensorBoard(), [(step, "train") for step in steps])
-    assert [event.step for event in read(tmp_path / "tensorboard").Scalars("train/loss")] == [1, 2, 3, 2]
+def test_a_run_that_begins_again_purges_what_a_kill_before_its_first_checkpoint_left(run_info, tmp_path, session):
+    session(run_info, TensorBoard(), [(1, "train"), (2, "train")], killed=True)
+    session(run_info, TensorBoard(), [(1, "train"), (2, "train"), (3, "train")])
+    assert [event.step for event in read(tmp_path / "tensorboard").Scalars("train/loss")] == [1, 2, 3]

@@ -35,7 +35,8 @@ class TensorBoard:
 
         self._folder = destination(run, self.dir)
         with writing(self._folder):
-            self._writer = SummaryWriter(str(self._folder), purge_step=resume_step)
+            # From 0 on where the run begins: a life that was killed before its first checkpoint may have left events.
+            self._writer = SummaryWriter(str(self._folder), purge_step=resume_step or 0)
         for report in reports_of(run) if resume_step is not None else ():
             if report.step == resume_step:
                 self._write(report.metrics, report.step, report.stage, report.time)
