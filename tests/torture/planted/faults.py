@@ -61,7 +61,7 @@ FAULTS: dict[str, dict[str, Change]] = {
     "the average is not restored": {"ot_builtins.callbacks.ema:Ema.load_state_dict": _forgets},
     "the target network is not restored": {"parts:ActorCritic.load_state_dict": _forgets},
     "one optimizer of two is not restored": {
-        "offline_trainer_core.engine.step:OptimizerSlot.load_state_dict": _forgets_the_critic
+        "offline_trainer_core.engine.slot:OptimizerSlot.load_state_dict": _forgets_the_critic
     },
     "the generators are not restored": {"offline_trainer_core.engine.seeding:Generators.load_state_dict": _forgets},
     "the run is seeded again": {"offline_trainer_core.engine.saving:Saver.restore": _reseeds},

@@ -54,7 +54,7 @@ POINTS = {
     "the first batch is there": Point("parts:ActorCritic.update", "before", phase="start", processes="each"),
     # It takes up where another ended.
     "one of two optimizers is restored": Point(
-        "offline_trainer_core.engine.step:OptimizerSlot.load_state_dict", "after", phase="resume", processes="each"
+        "offline_trainer_core.engine.slot:OptimizerSlot.load_state_dict", "after", phase="resume", processes="each"
     ),
     "the generators are restored": Point(
         "offline_trainer_core.engine.seeding:Generators.load_state_dict", "after", phase="resume", processes="each"
@@ -84,8 +84,8 @@ POINTS = {
     "a validation has ended": Point("ot_builtins.callbacks.ema:Ema.on_validation_end", "after", processes="each"),
     "an evaluation": Point("parts:Probe.evaluate", "before"),
     # It saves.
-    "the state is gathered": Point(
-        "offline_trainer_core.engine.seeding:Generators.state_dict", "before", passes=4, processes="each"
+    "a save begins": Point(
+        "offline_trainer_core.record.store:CheckpointStore.save", "before", passes=4, processes="each"
     ),
     "a checkpoint's folder is made": Point("file:mkdir", "after", rf"{SAVING}$", passes=4),
     "state.json is half written": Point("file:fsync", "torn", rf"{SAVING}/state\.json$", passes=4),
