@@ -8,6 +8,7 @@ round calls everyone once; the first round, in which everyone allocates, is repo
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import statistics
@@ -70,6 +71,8 @@ class Contenders:
         return {"blocked": blocked, "total": time.perf_counter() - begin}
 
     def load(self, who: str) -> float:
+        """Load into fresh memory, as a process does that starts."""
+        ctypes.CDLL(None).malloc_trim(0)
         begin = time.perf_counter()
         {
             "ours": lambda: self.stores["ours"].load("last"),
@@ -115,6 +118,12 @@ class Contenders:
             tensor.view(-1)[:: 4096 // tensor.element_size()].sum()
 
 
+def turned(contenders: tuple[str, ...], turn: int) -> tuple[str, ...]:
+    """Return who comes when: another one begins each round, since one leaves the next memory and work for the disk."""
+    first = turn % len(contenders)
+    return contenders[first:] + contenders[:first]
+
+
 def on_disk(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     os.fsync(descriptor)
@@ -139,8 +148,8 @@ def main(rounds: int) -> None:
         print(
             f"{size / 1e9:.2f} GB in {len(contenders.tensors)} tensors, {rounds} rounds, load {os.getloadavg()[0]:.1f}"
         )
-        saved = [{who: contenders.save(who) for who in SAVING} for _ in range(rounds)]
-        loaded = [{who: contenders.load(who) for who in LOADING} for _ in range(rounds)]
+        saved = [{who: contenders.save(who) for who in turned(SAVING, turn)} for turn in range(rounds)]
+        loaded = [{who: contenders.load(who) for who in turned(LOADING, turn)} for turn in range(rounds)]
         for what in ("blocked", "total"):
             report(f"saving: {what}", {who: [row[who][what] for row in saved] for who in SAVING}, "torch.save")
         report("loading", {who: [row[who] for row in loaded] for who in LOADING}, "torch.load")
