@@ -122,13 +122,18 @@ def on_evaluation_end(context: Any, results: Mapping[str, float]) -> None:
 
 
 @hookspec
-def on_checkpoint_saved(context: Any, path: Path) -> None:
-    """A checkpoint was published under its final name; one that is saved asynchronously is on its way there."""
+def on_interrupt(context: Any) -> None:
+    """A validation or evaluation is given up because the run is to stop: undo what its start did, no end follows."""
 
 
 @hookspec
 def on_epoch_end(context: Any, epoch: int) -> None:
     """An epoch is complete, its validation included."""
+
+
+@hookspec
+def on_checkpoint_saved(context: Any, path: Path) -> None:
+    """A checkpoint was published under its final name; one that is saved asynchronously is on its way there."""
 
 
 @hookspec

@@ -40,7 +40,11 @@ __all__ = [
 
 @runtime_checkable
 class Stateful(Protocol):
-    """Anything that must survive a restart: its state is saved in every checkpoint, under its name."""
+    """Anything that must survive a restart: its state is saved in every checkpoint, under its name.
+
+    Metrics of training and data modules have a state on every process; everything else has one state, that of the first
+    process, which all of them get back.
+    """
 
     def state_dict(self) -> Mapping[str, Any]:
         """Return tensors and plain values, in nests of dict, list and tuple."""
@@ -157,7 +161,11 @@ class Algorithm(Protocol):
 
 
 class Metric(Protocol):
-    """`metric.*`: called by the trainer for every batch of validation (and of training if `stages` names it)."""
+    """`metric.*`: called by the trainer for every batch of validation (and of training if `stages` names it).
+
+    Optional: `state_dict` and `load_state_dict`, without which a metric of training begins anew where a run is resumed in
+    the middle of an epoch.
+    """
 
     def update(self, *, outputs: Any, targets: Any, batch: Any, stage: Stage) -> None: ...
 
@@ -202,7 +210,11 @@ class Evaluation(Protocol):
 
 
 class Strategy(Protocol):
-    """`strategy.*`: how a model lives on the processes of a run. Called by the trainer."""
+    """`strategy.*`: how a model lives on the processes of a run. Called by the trainer.
+
+    Optional: `synchronise(models)`, called before validation and evaluation with what `wrap` returned: gives the buffers
+    of every process the values that they have on the first one, as a checkpoint does.
+    """
 
     def wrap(self, model: nn.Module, device: torch.device) -> nn.Module:
         """Return the module to call in training; its parameters are those of `model`."""

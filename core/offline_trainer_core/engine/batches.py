@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
@@ -12,9 +11,7 @@ import torch
 from offline_trainer_core.errors import DataError
 from offline_trainer_core.nest import leaves, map_leaves
 
-__all__ = ["batch_size_of", "epoch_batches", "length_of", "mover"]
-
-log = logging.getLogger(__name__)
+__all__ = ["batch_size_of", "epoch_batches", "length_of", "mover", "opened", "with_last"]
 
 _END = object()
 
@@ -28,19 +25,24 @@ def length_of(loader: Any) -> int | None:
 
 
 def epoch_batches(loader: Any, epoch: int, start: int = 0) -> Iterator[tuple[Any, bool]]:
-    """Yield (batch, whether it is the epoch's last) from batch `start` of `epoch` on.
+    """Return (batch, whether it is the epoch's last) from batch `start` of `epoch` on."""
+    return with_last(opened(loader, epoch, start), loader, start)
 
-    A loader without `set_epoch` is read from its beginning and its first `start` batches are dropped.
+
+def opened(loader: Any, epoch: int, start: int = 0) -> Iterator[Any]:
+    """Return the batches of `epoch` from `start` on; without `set_epoch`, the first `start` are read and dropped."""
+    if hasattr(loader, "set_epoch"):
+        loader.set_epoch(epoch, start)
+        return iter(loader)
+    return islice(iter(loader), start, None) if start else iter(loader)
+
+
+def with_last(batches: Iterator[Any], loader: Any, start: int = 0) -> Iterator[tuple[Any, bool]]:
+    """Yield each of the `batches` of `loader`, the first of which is batch `start`, with whether it is the last.
+
     A loader of unknown length is read one batch ahead.
     """
     length = length_of(loader)
-    if hasattr(loader, "set_epoch"):
-        loader.set_epoch(epoch, start)
-        batches = iter(loader)
-    else:
-        if start:
-            log.warning("this loader has no set_epoch: reading again through %d batches to where the run was", start)
-        batches = islice(iter(loader), start, None)
     if length is None:
         yield from _looking_ahead(batches)
         return

@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 from offline_trainer_core.distributed import Collectives
 from offline_trainer_core.engine.normalizer import Normalizer
 from offline_trainer_core.engine.policy import TrainedPolicy
-from offline_trainer_core.types import RunInfo, SchedulerBundle, TrainState
+from offline_trainer_core.types import Exactness, RunInfo, SchedulerBundle, TrainState
 
 __all__ = ["RunContext"]
 
@@ -52,6 +52,8 @@ class RunContext:
     """Whether the run was stopped before its end and is to be resumed."""
     save_at_end: bool = True
     """Whether the state of the last step is saved when the run is finished; a run that is stopped always saves."""
+    exactness: Exactness | None = None
+    """How far the run repeats the one that was interrupted; None where it was not resumed."""
     previous_step: int = 0
     """`state.global_step` when the step before this one ended."""
     on_log: Callable[..., Any] | None = None
@@ -97,11 +99,16 @@ class RunContext:
         self.resumable = self.resumable or resumable
 
     def save_checkpoint(self, name: str | None = None, asynchronous: bool = False) -> Path:
-        """Save everything that the run needs to go on; every process calls this. Return the checkpoint's folder."""
+        """Have everything saved that the run needs to go on; every process calls this.
+
+        It happens at the next boundary, when all listeners have heard of the step or of the epoch, so that the
+        checkpoint resumes exactly; at once where there is no further step. Return the folder that it will have; to ask
+        twice for one name is to ask once.
+        """
         assert self.saver is not None, "a run without a checkpoint store cannot save"
         return self.saver(name or f"step_{self.state.global_step:08d}", asynchronous)
 
-    def policy(self) -> TrainedPolicy:
-        """Return the policy as it is now: raw observations in, raw actions out."""
+    def policy(self, watch: Callable[[], None] = lambda: None) -> TrainedPolicy:
+        """Return the policy as it is now: raw observations in, raw actions out; `watch()` precedes every action."""
         assert self.normalizer is not None
-        return TrainedPolicy(self.algorithm, self.normalizer, self.run.device)
+        return TrainedPolicy(self.algorithm, self.normalizer, self.run.device, watch)

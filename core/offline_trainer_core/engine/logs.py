@@ -15,8 +15,10 @@ __all__ = ["LogWindow", "to_floats"]
 class LogWindow:
     """Collects the logs of updates and reads their means, over the window and over the processes, in one transfer."""
 
-    def __init__(self, collectives: Collectives) -> None:
+    def __init__(self, collectives: Collectives, device: torch.device | str = "cpu") -> None:
+        """`device` is where the run computes, and where the means are."""
         self._collectives = collectives
+        self._device = device
         self._values: dict[str, list[Any]] = {}
 
     @property
@@ -40,21 +42,19 @@ class LogWindow:
         if not values:
             return {}
         names = agree_on_names(values, "values", self._collectives)
-        means = torch.stack([_stacked(values[name]).mean() for name in names])
+        means = torch.stack([self._stacked(values[name]).mean() for name in names])
         total = self._collectives.all_reduce_sum(means) / self._collectives.world_size
         read = dict(zip(names, total.tolist(), strict=True))
         return {name: read[name] for name in values}
 
     def state_dict(self) -> dict[str, torch.Tensor]:
-        return {name: _stacked(column) for name, column in self._values.items()}
+        return {name: self._stacked(column) for name, column in self._values.items()}
 
     def load_state_dict(self, state: Mapping[str, torch.Tensor]) -> None:
-        self._values = {name: list(column) for name, column in state.items()}
+        self._values = {name: list(column.to(self._device)) for name, column in state.items()}
 
-
-def _stacked(column: list[Any]) -> torch.Tensor:
-    device = next((v.device for v in column if isinstance(v, torch.Tensor)), None)
-    return torch.stack([torch.as_tensor(v, dtype=torch.float32, device=device) for v in column])
+    def _stacked(self, column: list[Any]) -> torch.Tensor:
+        return torch.stack([torch.as_tensor(value, dtype=torch.float32, device=self._device) for value in column])
 
 
 def to_floats(metrics: Mapping[str, Any]) -> dict[str, float]:

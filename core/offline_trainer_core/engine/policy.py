@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -17,12 +17,16 @@ __all__ = ["TrainedPolicy"]
 class TrainedPolicy:
     """Normalizes an observation, asks the algorithm to act, and gives the action in the units of the data."""
 
-    def __init__(self, algorithm: Any, normalizer: Normalizer, device: torch.device) -> None:
+    def __init__(
+        self, algorithm: Any, normalizer: Normalizer, device: torch.device, watch: Callable[[], None] = lambda: None
+    ) -> None:
+        """`watch` is called before every action, and ends an evaluation by what it raises."""
         if not hasattr(algorithm, "act"):
             raise ComponentError(f"{type(algorithm).__name__} has no 'act' method, so its policy cannot be evaluated")
         self._algorithm = algorithm
         self._normalizer = normalizer
         self._device = device
+        self._watch = watch
 
     def reset(self, seed: int | None = None) -> None:
         """Begin new episodes."""
@@ -32,6 +36,7 @@ class TrainedPolicy:
     @torch.no_grad()
     def act(self, observation: Mapping[str, Any]) -> Tensor:
         """Map `{field: (B, ...)}` to actions `(B, ...)` or chunks of actions `(B, T, ...)`, on the CPU."""
+        self._watch()
         placed = {field: torch.as_tensor(value).to(self._device) for field, value in observation.items()}
         action = self._algorithm.act(self._normalizer.present(placed))
         field = getattr(self._algorithm, "action_field", "action")

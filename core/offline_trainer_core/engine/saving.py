@@ -2,96 +2,148 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from offline_trainer_core.engine.context import RunContext
 from offline_trainer_core.engine.hooks import Hooks
-from offline_trainer_core.engine.logs import LogWindow
-from offline_trainer_core.engine.precision import Precision
-from offline_trainer_core.engine.seeding import Generators
-from offline_trainer_core.engine.slot import OptimizerSlot
-from offline_trainer_core.engine.state import Counters, gather, is_stateful, restore
+from offline_trainer_core.engine.state import Counters, Difference, Surroundings, gather, is_stateful, restore
 from offline_trainer_core.errors import CheckpointError
+from offline_trainer_core.types import Exactness
 
-__all__ = ["Saver", "stateful_parts"]
+__all__ = ["Restored", "Saver", "shared_parts"]
 
-log = logging.getLogger(__name__)
+_RENEWED = {"model": "surroundings.", "normalize": "normalizer"}
+"""What an accepted change of a section keeps from being taken back: what is frozen, and the statistics."""
+_NOT_OF_A_POLICY = ("progress", "precision", "optimizers.", "loggers.")
 
 
-def stateful_parts(
-    context: RunContext, slots: Mapping[str, OptimizerSlot], precision: Precision, window: LogWindow
-) -> dict[str, Any]:
-    """Return everything that is saved and loaded: the one list for both directions."""
-    parts: dict[str, Any] = {
+def shared_parts(context: RunContext, parts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is the same on every process, by section; with what differs, it is all that is saved and loaded.
+
+    `parts` are those of the run as it was asked for, and what the session has made beside the context.
+    """
+    shared: dict[str, Any] = {
         **{f"models.{name}": model for name, model in context.models.items()},
-        **{f"optimizers.{name}": slot for name, slot in slots.items()},
+        **{f"surroundings.{name}": Surroundings(model) for name, model in context.models.items()},
+        **{f"optimizers.{name}": slot for name, slot in parts["slots"].items()},
         "normalizer": context.normalizer,
-        "precision": precision,
+        "precision": parts["precision"],
         "counters": Counters(context.state),
-        "logs": window,
+        "progress": parts["progress"],
     }
-    optional = {"algorithm": context.algorithm, "datamodule": context.datamodule}
-    for group in ("callbacks", "metrics", "loggers"):
-        optional |= {f"{group}.{name}": part for name, part in getattr(context, group).items()}
-    return {**parts, **{name: part for name, part in optional.items() if is_stateful(part)}}
+    optional = {name: getattr(context, name) for name in ("algorithm", "io", "loss")}
+    for group in ("callbacks", "plugins", "metrics", "loggers", "evaluations"):
+        optional |= {f"{group}.{name}": part for name, part in (parts.get(group) or {}).items()}
+    return shared | {name: part for name, part in optional.items() if is_stateful(part)}
+
+
+class Restored(NamedTuple):
+    """What came out of a checkpoint."""
+
+    source: str
+    world_size: int
+    """Processes that wrote it."""
+    difference: Difference
 
 
 class Saver:
     """Writes checkpoints of a session into the run's store, and brings a session back from one."""
 
-    def __init__(self, context: RunContext, parts: Mapping[str, Any], hooks: Hooks) -> None:
-        self._context = context
-        self._shared = parts
-        self._own = {f"rank{context.run.rank}.generators": Generators()}
-        self._hooks = hooks
-        self.saved_at = -1
-        """The optimizer step of the newest checkpoint of this session."""
+    def __init__(
+        self, context: RunContext, *, shared: Mapping[str, Any], own: Mapping[str, Any], progress: Any, hooks: Hooks
+    ) -> None:
+        """`shared` are the parts that are the same on every process, `own` those that each process has for itself."""
+        self._context, self._progress, self._hooks = context, progress, hooks
+        self._shared, self._own = shared, own
+        self._prefix = f"rank{context.run.rank}."
+        self._saved: dict[str, object] = {}
+        """Name of a checkpoint → the moment that it holds."""
+        self._resumes: list[Mapping[str, Any]] = []
+        self.requests: dict[str, bool] = {}
+        """Name of a checkpoint that was asked for → whether training may go on while it is written."""
 
-    def save(self, name: str, asynchronous: bool = False) -> Path:
-        """Write the checkpoint `name`; every process calls this. Return its folder."""
+    def request(self, name: str, asynchronous: bool) -> Path:
+        """Remember to save `name`; return the folder that it will have."""
+        self.requests[name] = asynchronous and self.requests.get(name, True)
+        folder: Path = self._context.run.checkpoints.dir
+        return folder / name
+
+    def carry_out(self, *, asynchronous: bool = True) -> None:
+        """Save what was asked for, unless it holds this moment already; every process calls this."""
+        requests, self.requests = self.requests, {}
+        for name, may_wait in requests.items():
+            if self._saved.get(name) != self._moment:
+                self._save(name, asynchronous and may_wait)
+
+    def save_last(self) -> None:
+        """Save this moment, unless a checkpoint holds it."""
+        if self._moment not in self._saved.values():
+            self._save(f"step_{self._context.state.global_step:08d}", asynchronous=False)
+
+    @property
+    def _moment(self) -> object:
+        state = self._context.state
+        return (state.global_step, state.epoch, state.micro_step_in_epoch, self._progress.open)
+
+    def _save(self, name: str, asynchronous: bool) -> None:
         context, run = self._context, self._context.run
-        path: Path = run.checkpoints.save(
+        own = {f"{self._prefix}{section}": state for section, state in gather(self._own).items()}
+        path = run.checkpoints.save(
             name,
-            {**(gather(self._shared) if run.is_main else {}), **gather(self._own)},
+            {**(gather(self._shared) if run.is_main else {}), **own},
             counters=Counters(context.state).state_dict(),
             plan=run.plan,
             config_digest=run.config_digest,
             config=run.hparams,
             environment=run.environment,
+            resumes=self._resumes,
             asynchronous=asynchronous,
         )
-        self.saved_at = context.state.global_step
+        self._saved[name] = self._moment
         self._hooks.fire("on_checkpoint_saved", context=context, path=path)
-        return path
 
-    def restore(self) -> bool:
-        """Bring the session back from where `run.resume_from` says; return whether there was a checkpoint."""
-        source = self._source()
+    def restore(self) -> Restored | None:
+        """Bring the session back from where `run.resume_from` says; return None where there is no checkpoint."""
+        source, run = self._source(), self._context.run
         if source is None:
-            return False
-        state = self._context.run.checkpoints.load(source).state
-        restore(self._shared, {name: value for name, value in state.items() if not name.startswith("rank")}, source)
-        own = {name: state[name] for name in self._own if name in state}
-        if not own:
-            log.warning("%s was saved by fewer processes: the randomness of this one begins anew", source)
-        restore({name: self._own[name] for name in own}, own, source)
-        return True
+            return None
+        checkpoint = run.checkpoints.load(source)
+        shared, own = self._apart(checkpoint.state)
+        parts = {**self._shared, **(self._own if own else {})}
+        renewed = tuple(part for section, part in _RENEWED.items() if section in run.renewed)
+        parts, shared = ({k: v for k, v in d.items() if not k.startswith(renewed)} for d in (parts, shared))
+        difference = restore(parts, {**shared, **own}, source)
+        self._resumes = list(checkpoint.manifest.resumes)
+        if source in run.checkpoints.names():
+            self._saved[source] = self._moment
+        return Restored(source, checkpoint.manifest.world_size, difference)
+
+    def note_resume(self, exactness: Exactness) -> None:
+        """Let every checkpoint from here on tell of this resume."""
+        step = self._context.state.global_step
+        self._resumes.append({"step": step, "level": exactness.level, "reasons": list(exactness.reasons)})
 
     def restore_policy(self) -> None:
         """Bring back what acting needs; a session for evaluation has no optimizers, so it takes nothing of theirs."""
         source = self._source()
         if source is None:
             raise CheckpointError(f"{self._context.run.dir} has no checkpoint that can be evaluated")
+        parts = {name: part for name, part in self._shared.items() if not name.startswith(_NOT_OF_A_POLICY)}
         state = self._context.run.checkpoints.load(source).state
-        restore(self._shared, {name: value for name, value in state.items() if name in self._shared}, source)
+        restore(parts, {name: value for name, value in state.items() if name in parts}, source)
 
     def _source(self) -> str | None:
         run = self._context.run
         source: str | None = run.checkpoints.latest() if run.resume_from == "auto" else run.resume_from
         return source
+
+    def _apart(self, state: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the sections that all processes share, and those of this one without its number."""
+        shared = {name: value for name, value in state.items() if not name.startswith("rank")}
+        mine = len(self._prefix)
+        return shared, {name[mine:]: value for name, value in state.items() if name.startswith(self._prefix)}
 
     def wait(self) -> None:
         """Wait for a checkpoint that is still being written, and raise what went wrong with it."""

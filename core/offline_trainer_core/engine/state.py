@@ -5,17 +5,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NamedTuple
+
+from torch import Tensor, nn
 
 from offline_trainer_core.engine.misfit import refuse_misfit
 from offline_trainer_core.errors import CheckpointError
 from offline_trainer_core.types import TrainState
 
-__all__ = ["Counters", "gather", "is_stateful", "restore"]
+__all__ = ["Counters", "Difference", "Surroundings", "gather", "is_stateful", "restore"]
 
 log = logging.getLogger(__name__)
 
-REPLACEABLE = ("callbacks.", "metrics.", "loggers.", "evaluations.")
+REPLACEABLE = ("callbacks.", "plugins.", "metrics.", "train_metrics.", "loggers.", "evaluations.")
 """Parts that may be added to, or removed from, a run that is resumed; it is said, by name."""
 
 
@@ -33,6 +35,49 @@ class Counters:
             setattr(self._state, name, value)
 
 
+class Surroundings:
+    """What the `state_dict` of a model leaves out: buffers that do not persist, what is frozen, what is in eval mode.
+
+    Callbacks change the last two at run time: they unfreeze an encoder after so many steps.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self._model = model
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "buffers": {name: buffer for name, buffer in _passing_buffers(self._model).items() if buffer is not None},
+            "frozen": [name for name, parameter in self._model.named_parameters() if not parameter.requires_grad],
+            "eval": [name for name, module in self._model.named_modules() if not module.training],
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        have = _passing_buffers(self._model)
+        for name, saved in state["buffers"].items():
+            buffer = have[name]
+            if buffer is not None and buffer.shape == saved.shape:
+                buffer.copy_(saved)  # in place: what is compiled or wrapped holds on to it
+            else:
+                owner, _, key = name.rpartition(".")
+                device = next((p.device for p in self._model.parameters()), saved.device)
+                setattr(self._model.get_submodule(owner), key, saved.to(device))
+        frozen, resting = set(state["frozen"]), set(state["eval"])
+        for name, parameter in self._model.named_parameters():
+            if parameter.requires_grad is (name in frozen):
+                parameter.requires_grad_(name not in frozen)
+        for name, module in self._model.named_modules():
+            module.training = name not in resting
+
+
+def _passing_buffers(model: nn.Module) -> dict[str, Tensor | None]:
+    """Return the buffers that are not persistent, by name; None for those that are yet to be made."""
+    return {
+        f"{prefix}.{name}" if prefix else name: module._buffers[name]
+        for prefix, module in model.named_modules()
+        for name in sorted(module._non_persistent_buffers_set)
+    }
+
+
 def is_stateful(part: object) -> bool:
     """Whether `part` has state to save."""
     return hasattr(part, "state_dict") and hasattr(part, "load_state_dict")
@@ -43,29 +88,37 @@ def gather(parts: Mapping[str, Any]) -> dict[str, Any]:
     return {name: part.state_dict() for name, part in parts.items()}
 
 
-def restore(parts: Mapping[str, Any], state: Mapping[str, Any], source: object) -> None:
-    """Give every part its state back.
+class Difference(NamedTuple):
+    """Parts that are not in both a checkpoint and the run that goes on from it."""
+
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+
+
+def restore(parts: Mapping[str, Any], state: Mapping[str, Any], source: object) -> Difference:
+    """Give every part its state back; return which parts came and went.
 
     Raises `CheckpointError` that names what the checkpoint lacks or has too much, except for parts that may come and
     go.
     """
-    missing = _insist(parts.keys() - state.keys(), "has no state of", source)
-    _insist(state.keys() - parts.keys(), "has the state of, which this run has not,", source)
+    added = _insist(parts.keys() - state.keys(), "has no state of", source)
+    removed = _insist(state.keys() - parts.keys(), "has the state of, which this run has not,", source)
     refuse_misfit(parts, state, source)
     for name, part in parts.items():
-        if name in missing:
+        if name in added:
             continue
         try:
             part.load_state_dict(state[name])
         except Exception as error:
             raise CheckpointError(f"{source}: the state of '{name}' does not fit this run: {error}") from error
+    return Difference(added, removed)
 
 
-def _insist(names: Iterable[str], what: str, source: object) -> set[str]:
-    names = set(names)
-    required = sorted(name for name in names if not name.startswith(REPLACEABLE))
+def _insist(names: Iterable[str], what: str, source: object) -> tuple[str, ...]:
+    names = tuple(sorted(names))
+    required = [name for name in names if not name.startswith(REPLACEABLE)]
     if required:
         raise CheckpointError(f"{source} {what} {', '.join(required)}: it is of another model or algorithm")
-    for name in sorted(names):
+    for name in names:
         log.warning("%s %s %s", source, what, name)
     return names

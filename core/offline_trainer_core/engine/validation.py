@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -31,13 +31,22 @@ def eval_mode(context: RunContext) -> Iterator[None]:
 
 
 @torch.no_grad()
-def validation_means(context: RunContext, loader: Any, precision: Precision) -> dict[str, float]:
-    """Return the mean of the algorithm's validation logs over all samples, and the metrics."""
+def validation_means(
+    context: RunContext, loader: Any, precision: Precision, given_up: Callable[[int], bool] = lambda batch: False
+) -> dict[str, float] | None:
+    """Return the mean of the algorithm's validation logs over all samples, and the metrics.
+
+    `given_up(batch)` is asked before every batch: where it is true the metrics forget everything, and None is returned.
+    """
     move, validate, normalize = mover(context.run.device, loader), context.algorithm.validate, context.normalizer
     metrics = of_stage(context.metrics, "val")
     sums: dict[str, Any] = {}
     samples = 0
-    for batch, _ in epoch_batches(loader, epoch=0):
+    for index, (batch, _) in enumerate(epoch_batches(loader, epoch=0)):
+        if given_up(index):
+            for metric in metrics.values():
+                metric.reset()
+            return None
         batch = move(batch)
         size = batch_size_of(batch)
         if normalize is not None:

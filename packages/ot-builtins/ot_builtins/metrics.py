@@ -81,6 +81,12 @@ class _ElementMean(ABC):
         """Begin again."""
         self._sum, self._count = 0.0, 0
 
+    def state_dict(self) -> dict[str, float]:
+        return {"sum": float(self._sum), "count": int(self._count)}
+
+    def load_state_dict(self, state: Mapping[str, float]) -> None:
+        self._sum, self._count = state["sum"], int(state["count"])
+
     def _refuse_unequal(self, prediction: Tensor, target: Tensor) -> None:
         if prediction.shape != target.shape:
             shapes = f"{tuple(prediction.shape)} and the target {tuple(target.shape)}"
@@ -156,6 +162,7 @@ class TorchMetrics:
             self._metric = getattr(library, type)(**(kwargs or {}), sync_on_compute=False)
         except (TypeError, ValueError) as error:
             raise ComponentError(f"metric.torchmetrics: {type}: {error}") from error
+        self._metric.persistent(True)
         self.name = name or type
         self.stages = tuple(stages)
         self._pred_path, self._target_path = pred_path, target_path
@@ -183,3 +190,15 @@ class TorchMetrics:
     def reset(self) -> None:
         """Begin again."""
         self._metric.reset()
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"sums": dict(self._metric.state_dict()), "updates": [m._update_count for m in self._counting()]}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._metric.load_state_dict(state["sums"])
+        for metric, updates in zip(self._counting(), state["updates"], strict=True):
+            metric._update_count, metric._computed = updates, None
+
+    def _counting(self) -> list[Any]:
+        """Return the metric and those that it is made of."""
+        return [module for module in self._metric.modules() if hasattr(module, "_update_count")]

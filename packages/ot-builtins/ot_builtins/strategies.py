@@ -26,6 +26,9 @@ class Single:
         """There is nothing to synchronise, so nothing to hold back."""
         return nullcontext()
 
+    def synchronise(self, models: Iterable[nn.Module]) -> None:
+        """There is nobody to differ from."""
+
 
 class Ddp:
     """A replica of every model on each process, gradients averaged while backward runs (Li et al. 2020).
@@ -59,6 +62,16 @@ class Ddp:
     def accumulate(self, models: Iterable[nn.Module]) -> AbstractContextManager[None]:
         """Return a context in which gradients add up on each process."""
         return _without_synchronisation(models)
+
+    def synchronise(self, models: Iterable[nn.Module]) -> None:
+        """Give the buffers of all processes the values that they have on the first.
+
+        The next forward in training does so too: what the others have gathered in theirs never counts.
+        """
+        if dist.is_initialized():
+            for model in models:
+                for buffer in model.buffers():
+                    dist.broadcast(buffer, src=0)
 
 
 @contextmanager

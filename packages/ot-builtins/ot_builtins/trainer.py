@@ -72,8 +72,7 @@ class DefaultTrainer:
         with Session(parts, self.settings) as session:
             while not session.done:
                 self._epoch(session)
-            if not session.interrupted:
-                session.finish(validate=bool(self.val_every_n_epochs or self.val_every_n_steps))
+            session.finish(validate=bool(self.val_every_n_epochs or self.val_every_n_steps))
             return session.result()
 
     def _epoch(self, session: Session) -> None:

@@ -9,7 +9,7 @@ from offline_trainer_core import NonNegativeFloat, PositiveInt
 
 
 class TimeLimit:
-    """Ends a run in good order before a cluster's deadline does: saves a checkpoint and stops after `minutes`.
+    """Ends a run in good order before a cluster's deadline does: it saves its state and stops after `minutes`.
 
     The clock starts with the process's first step and is read every `every_n_steps` steps.
     """
@@ -22,7 +22,6 @@ class TimeLimit:
         self.deadline = time.monotonic() + 60 * self.minutes
 
     def on_train_step_end(self, context: Any) -> None:
-        # Clocks differ between processes, and all of them must save and stop at the same step.
+        # Clocks differ between processes, and all of them must stop at the same step.
         if context.due(self.every_n_steps) and context.collectives.any(time.monotonic() > self.deadline):
-            context.save_checkpoint()
-            context.stop(f"the time limit of {self.minutes:g} minutes")
+            context.stop(f"the time limit of {self.minutes:g} minutes", resumable=True)

@@ -73,6 +73,10 @@ class Ema:
         self._swap_out()
 
     @hookimpl(tryfirst=True)
+    def on_interrupt(self) -> None:
+        self._swap_out()
+
+    @hookimpl(tryfirst=True)
     def on_exception(self) -> None:
         self._swap_out()
 

@@ -59,14 +59,16 @@ class ModelCheckpoint:
         self.keep_last = keep_last
         self.async_save = async_save
         self._monitor = Monitor(monitor, mode) if monitor else None
-        self._improved = False
         self._best: str | None = None
         """Name of a checkpoint that is yet to be marked as the best."""
-        self._uncopied: str | None = None
+        self._saved: list[str] = []
+        """Names of checkpoints that are yet to be marked, copied and counted."""
 
     def on_fit_start(self, context: Any) -> None:
         context.save_at_end = self.save_last
         self._tell_best(context)
+        if self._best is not None:
+            self._make_up_for_a_kill(context, self._best)
 
     def on_validation_end(self, context: Any, logs: Mapping[str, float]) -> None:
         self._watch(context, logs, "val")
@@ -74,23 +76,21 @@ class ModelCheckpoint:
     def on_evaluation_end(self, context: Any, results: Mapping[str, float]) -> None:
         self._watch(context, results, "eval")
 
-    @hookimpl(trylast=True)
     def on_train_step_end(self, context: Any) -> None:
-        if self._improved or context.due(self.every_n_steps):
+        if context.due(self.every_n_steps):
             self._save(context)
 
-    @hookimpl(trylast=True)
     def on_epoch_end(self, context: Any, epoch: int) -> None:
-        if self._improved or (self.every_n_epochs and (epoch + 1) % self.every_n_epochs == 0):
+        if self.every_n_epochs and (epoch + 1) % self.every_n_epochs == 0:
             self._save(context)
 
-    def on_checkpoint_saved(self, path: Path) -> None:
-        self._uncopied = path.name
+    def on_checkpoint_saved(self, context: Any, path: Path) -> None:
+        self._saved.append(path.name)
+        if not self.async_save:
+            self._settle(context)
 
     @hookimpl(trylast=True)
     def on_fit_end(self, context: Any) -> None:
-        if self._improved:
-            self._save(context)
         self._settle(context)
 
     def state_dict(self) -> dict[str, Any]:
@@ -103,44 +103,53 @@ class ModelCheckpoint:
 
     def _watch(self, context: Any, metrics: Mapping[str, float], stage: str) -> None:
         if self._monitor is not None and self._monitor.improved(metrics, stage):
-            self._improved = True
             self._tell_best(context)
+            # Before it is saved, so that a run resumed from it knows.
+            self._best = self._save(context)
 
     def _tell_best(self, context: Any) -> None:
         if self._monitor is not None and math.isfinite(self._monitor.best):
             context.best = (f"{self._monitor.stage}/{self._monitor.metric}", self._monitor.best)
 
-    def _save(self, context: Any) -> None:
-        self._settle(context)
-        name = f"step_{context.state.global_step:08d}"
-        if self._improved:  # before the save, so that a run resumed from it knows
-            self._best, self._improved = name, False
-        context.save_checkpoint(name, asynchronous=self.async_save)
-        if not self.async_save:
+    def _save(self, context: Any) -> str:
+        if self.async_save:
             self._settle(context)
+        path: Path = context.save_checkpoint(asynchronous=self.async_save)
+        return path.name
+
+    def _make_up_for_a_kill(self, context: Any, best: str) -> None:
+        """Mark the best checkpoint as the run that was killed would have; what is not saved is the state now."""
+        if context.collectives.broadcast_object(best in context.run.checkpoints.names()):
+            self._saved.append(best)
+            self._settle(context)
+        else:
+            context.save_checkpoint(best, asynchronous=self.async_save)
 
     def _settle(self, context: Any) -> None:
         """Finish what follows a save once it lies on the disk: the mark, the copy, the pruning."""
         store = context.run.checkpoints
         store.wait()
-        if self._best is not None:
+        saved, self._saved = self._saved, []
+        if self._best in saved:
             store.mark_best(self._best)
             self._best = None
         if context.run.is_main and self.save_dir is not None:
-            self._copy(store, destination(context.run, self.save_dir))
-        self._uncopied = None
+            self._copy(store, destination(context.run, self.save_dir), saved)
         if self.keep_last is not None:
             store.prune(self.keep_last)
 
-    def _copy(self, store: Any, folder: Path) -> None:
-        if self._uncopied is None or folder.resolve() == store.dir.resolve():
+    def _copy(self, store: Any, folder: Path, saved: list[str]) -> None:
+        """Bring to `folder` what was saved, and what is missing there because the run was killed."""
+        if folder.resolve() == store.dir.resolve():
             return
-        partial, final = folder / f".{self._uncopied}.saving", folder / self._uncopied
-        shutil.rmtree(partial, ignore_errors=True)
-        shutil.copytree(store.dir / self._uncopied, partial)
-        shutil.rmtree(final, ignore_errors=True)
-        partial.rename(final)
         copies, best = type(store)(folder), store.best()
+        there = copies.names()
+        for name in [name for name in store.names() if name in saved or name not in there]:
+            partial, final = folder / f".{name}.saving", folder / name
+            shutil.rmtree(partial, ignore_errors=True)
+            shutil.copytree(store.dir / name, partial)
+            shutil.rmtree(final, ignore_errors=True)
+            partial.rename(final)
         if best in copies.names():
             copies.mark_best(best)
         if self.keep_last is not None:
