@@ -27,29 +27,21 @@ def digests_of_distribution(name: str) -> dict[str, str] | None:
     """Return the SHA-256 of every file that importing an installed distribution may read; None where it is not there.
 
     These are the files that it installed, and whatever lies in the packages among them by now: a file that was added
-    can take the place of another. Of an editable installation it is the packages that its metadata names, as they are.
-    Byte code that Python keeps in `__pycache__` is left out.
+    can take the place of another, and so can a package that stands before it on the path. Of an editable installation
+    it is the packages that its metadata names, as they are. Byte code that Python keeps in `__pycache__` is left out.
     """
     from importlib_metadata import PackageNotFoundError, distribution
 
     try:
         found = distribution(name)
-        return _digests(dict(_files_of(found)))
+        return _digests(_files_of(found))
     except (PackageNotFoundError, ValueError):
         return None
 
 
 def digests_of_module(name: str) -> dict[str, str]:
     """Return the SHA-256 of the files of a top-level module or package, without importing it."""
-    try:
-        spec = find_spec(name)
-    except (ImportError, ValueError):
-        return {}
-    if spec is None:
-        return {}
-    if spec.submodule_search_locations:
-        return digests_under(Path(next(iter(spec.submodule_search_locations))))
-    return _digests({Path(spec.origin).name: Path(spec.origin)}) if spec.origin and spec.has_location else {}
+    return next((digests_under(place) for _, place in _places([name])), {})
 
 
 def digests_under(place: Path) -> dict[str, str]:
@@ -67,17 +59,26 @@ def editable_project(name: str) -> Path | None:
         return None
 
 
-def _files_of(found: Distribution) -> Iterator[tuple[str, Path]]:
+def _files_of(found: Distribution) -> dict[str, Path]:
+    """Return the files of a distribution by their names, from where Python would import them."""
     root = Path(str(found.locate_file("")))
     listed = recorded_files(found)
-    yield from ((name, root / name) for name in listed)
-    packages = {name.partition("/")[0] for name in listed if name.count("/") == 1 and name.endswith("/__init__.py")}
-    for package in packages:
-        yield from _walk(root / package)
-    project = _project(found)
-    if project is not None or not listed:
-        for place in _places(_named_modules(found), project):
-            yield from _walk(place) if place.is_dir() else ((place.name, place),)
+    files = {name: root / name for name in listed}
+    own = {_module_of(name) for name in listed}
+    named = set(_named_modules(found)) - own if _project(found) is not None or not listed else set()
+    for module, place in _places(own | named):
+        beside = place.parent.resolve() == root.resolve()
+        if module in named and beside:
+            continue  # another distribution's, whose object an entry point advertises
+        if not beside:  # a copy elsewhere on the path goes before what was installed
+            files = {name: path for name, path in files.items() if _module_of(name) != module}
+        files |= dict(_walk(place)) if place.is_dir() else {place.name: place}
+    return files
+
+
+def _module_of(name: str) -> str:
+    """Return the top-level module that a file belongs to."""
+    return name.partition("/")[0].partition(".")[0]
 
 
 def _project(found: Distribution) -> Path | None:
@@ -95,18 +96,15 @@ def _named_modules(found: Distribution) -> Iterable[str]:
     return dict.fromkeys([*listed, *_MODULE.findall(found.read_text("entry_points.txt") or "")])
 
 
-def _places(modules: Iterable[str], project: Path | None) -> Iterator[Path]:
-    """Yield where those of `modules` are that lie in `project`, where there is one."""
-    for module in modules:
+def _places(modules: Iterable[str]) -> Iterator[tuple[str, Path]]:
+    """Yield where the modules are: the folder of a package, or a file."""
+    for module in sorted(modules):
         try:
             spec = find_spec(module)
         except (ImportError, ValueError):
             continue
-        origin = None if spec is None or not spec.has_location else spec.origin
-        if spec is not None and origin is not None:
-            place = Path(origin).parent if spec.submodule_search_locations else Path(origin)
-            if project is None or place.resolve().is_relative_to(project):
-                yield place
+        if spec is not None and spec.origin is not None and spec.has_location:
+            yield module, Path(spec.origin).parent if spec.submodule_search_locations else Path(spec.origin)
 
 
 def _walk(package: Path) -> Iterator[tuple[str, Path]]:

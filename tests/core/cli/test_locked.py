@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from collections.abc import Callable
 from dataclasses import replace
@@ -193,6 +194,20 @@ def test_the_sources_of_an_editable_installation_are_pinned(team, config, site, 
     (drift,) = (drift for drift in lock.drifts(plan_of(config)) if "losses.py" in drift.what)
     assert drift.what == "ot-team 1.0 is not the code that is pinned: team/losses.py changed"
     assert str(project) in drift.fix
+
+
+def test_a_package_that_hides_the_installed_one_is_refused(team, config, site, ot) -> None:
+    team()
+    lock = config.with_name(LOCK)
+    lock.write_text(json.dumps(Lock.of(plan_of(config)).to_json()))
+    hiding = config.parent / "hiding" / "team"
+    hiding.mkdir(parents=True)
+    for name in ("__init__.py", "losses.py"):
+        (hiding / name).write_text(PACKAGE[f"team/{name}"])
+    path = os.pathsep.join([str(hiding.parent), str(site.folder), os.environ.get("PYTHONPATH", "")])
+    done = ot("check", "small.yaml", f"--locked={lock}", env={"PYTHONPATH": path})
+    assert done.returncode == 2
+    assert "ot-team 1.0 is not the code that is pinned: team/tables/steps.json is missing" in done.stderr
 
 
 def test_a_changed_local_module_is_refused(team, config) -> None:
