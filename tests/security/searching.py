@@ -7,6 +7,7 @@ import json
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from urllib.parse import quote
@@ -52,10 +53,8 @@ def _unpacked(data: bytes) -> Iterator[bytes]:
         at = data.find(header)
         while at >= 0:
             stream = zlib.decompressobj(wbits=47)  # zlib or gzip
-            try:
+            with suppress(zlib.error):
                 yield stream.decompress(data[at:], 1 << 24)
-            except zlib.error:
-                pass
             at = data.find(header, at + 1)
 
 

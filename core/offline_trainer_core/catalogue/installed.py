@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 from collections.abc import Iterable
 
 from offline_trainer_core.catalogue.entry import Entry
@@ -22,7 +23,8 @@ def installed_registry(allowed_distributions: Iterable[str] | None = None) -> Re
     found, left_out, notes = _scan_allowed(allowed_distributions)
     return Registry(
         found.entries[COMPONENTS],
-        left_out=left_out,
+        left_out=left_out[COMPONENTS],
+        left_out_plugins=left_out[PLUGINS],
         broken=found.broken,
         plugins=found.entries[PLUGINS],
         readers=found.entries[READERS],
@@ -47,16 +49,19 @@ def installed_readers() -> list[Entry]:
     return _scan_allowed()[0].entries[READERS]
 
 
-def _scan_allowed(names: Iterable[str] | None = None) -> tuple[Scan, list[LeftOut], tuple[str, ...]]:
-    """Return what is found and allowed, the components that are not, and notes that say what was left out."""
+def _scan_allowed(names: Iterable[str] | None = None) -> tuple[Scan, dict[str, list[LeftOut]], tuple[str, ...]]:
+    """Return what is found and allowed, by group what is not, and notes that say what was left out."""
     if os.environ.get("OT_DISABLE_PLUGINS", "0") not in ("", "0"):
-        return Scan(), [], ("OT_DISABLE_PLUGINS is set: no installed component is looked at",)
+        return Scan(), defaultdict(list), ("OT_DISABLE_PLUGINS is set: no installed component is looked at",)
     found, lists = scan(), _lists(names)
     everyone = {entry.distribution for entries in found.entries.values() for entry in entries}
     forbidding = {
         name: tuple(setting for setting, allowed in lists.items() if name not in allowed) for name in everyone
     }
-    left_out = [LeftOut(e, forbidding[e.distribution]) for e in found.entries[COMPONENTS] if forbidding[e.distribution]]
+    left_out = {
+        group: [LeftOut(entry, forbidding[entry.distribution]) for entry in entries if forbidding[entry.distribution]]
+        for group, entries in found.entries.items()
+    }
     for entries in found.entries.values():
         entries[:] = [entry for entry in entries if not forbidding[entry.distribution]]
     forbidden = ", ".join(sorted(name for name, settings in forbidding.items() if settings))

@@ -29,9 +29,9 @@ class Registry:
     """Known components by key. Nothing is imported before an entry is loaded.
 
     `plugins` are the hook plugins that are installed, `readers` the static readers, `renames` the tables of what was
-    called otherwise before, `schemas` what editors should know of frontends' definitions; `left_out` are the components
-    of distributions that are not allowed; `broken` names the distributions whose metadata could not be read, and
-    `notes` what was left out: both are shown with an unknown key.
+    called otherwise before, `schemas` what editors should know of frontends' definitions; `left_out` and
+    `left_out_plugins` are the components and hook plugins of distributions that are not allowed; `broken` names the
+    distributions whose metadata could not be read, and `notes` what was left out: both are shown with an unknown key.
     """
 
     def __init__(
@@ -39,6 +39,7 @@ class Registry:
         entries: Iterable[Entry] = (),
         *,
         left_out: Iterable[LeftOut] = (),
+        left_out_plugins: Iterable[LeftOut] = (),
         broken: Iterable[BrokenDistribution] = (),
         plugins: Iterable[Entry] = (),
         readers: Iterable[Entry] = (),
@@ -50,6 +51,7 @@ class Registry:
         for entry in entries:
             self._entries.setdefault(entry.key, []).append(entry)
         self.left_out = tuple(left_out)
+        self.left_out_plugins = tuple(left_out_plugins)
         self.broken = tuple(broken)
         self.plugins = tuple(plugins)
         self.readers = tuple(readers)
@@ -63,13 +65,15 @@ class Registry:
 
     def forbidden(self, key: str) -> tuple[LeftOut, ...]:
         """Return the components that `key` would stand for if their distributions were allowed."""
-        bare = key.partition("@")[0]
-        wanted = _of_distribution([left_out.entry for left_out in self.left_out if left_out.entry.key == bare], key)
-        return tuple(left_out for left_out in self.left_out if left_out.entry in wanted)
+        return _called(self.left_out, key)
 
     def plugin_candidates(self, name: str) -> tuple[Entry, ...]:
         """Return the hook plugins called `name`, by distribution; `name@distribution` narrows them."""
         return _of_distribution([entry for entry in self.plugins if entry.key == name.partition("@")[0]], name)
+
+    def forbidden_plugins(self, name: str) -> tuple[LeftOut, ...]:
+        """Return the hook plugins that `name` would stand for if their distributions were allowed."""
+        return _called(self.left_out_plugins, name)
 
     def find(self, key: str) -> Entry:
         """Return the one entry for `key`. Raises `ComponentError` if there is none, or more than one."""
@@ -81,6 +85,8 @@ class Registry:
     def plugin(self, name: str) -> Any:
         """Return the hook plugin called `name`, imported; a class is constructed. Raises `ComponentError`."""
         found = self.plugin_candidates(name)
+        for left_out in self.forbidden_plugins(name) if not found else ():
+            raise ComponentError(f"the hook plugin '{name}' {left_out.reason}")
         if not found:
             installed = ", ".join(sorted(entry.key for entry in self.plugins)) or "none"
             raise ComponentError(f"no hook plugin '{name}' is installed; there are: {installed}")
@@ -161,6 +167,7 @@ class Registry:
         return Registry(
             [*known, *local],
             left_out=self.left_out,
+            left_out_plugins=self.left_out_plugins,
             broken=self.broken,
             plugins=self.plugins,
             readers=self.readers,
@@ -186,6 +193,11 @@ def _only(found: tuple[Entry, ...], key: str) -> Entry:
         decide = " or ".join(f"{key}@{entry.distribution}" for entry in found)
         raise ComponentError(f"'{key}' is offered by {offers}\n  to mend it: write {decide}")
     return found[0]
+
+
+def _called(left_out: Iterable[LeftOut], key: str) -> tuple[LeftOut, ...]:
+    by_entry = {id(each.entry): each for each in left_out if each.entry.key == key.partition("@")[0]}
+    return tuple(by_entry[id(entry)] for entry in _of_distribution([each.entry for each in by_entry.values()], key))
 
 
 def _of_distribution(entries: Iterable[Entry], key: str) -> tuple[Entry, ...]:

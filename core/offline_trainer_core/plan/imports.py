@@ -61,13 +61,21 @@ def find_plugins(config: Config, registry: Registry, problems: Found) -> dict[st
             message = f"the hook plugin '{name}' is offered by {' and '.join(entry.label for entry in entries)}"
             problems.append(document.problem("ambiguous-component", message, path, fix=f"write {decide}"))
         else:
-            names = sorted(entry.key for entry in registry.plugins)
-            message = f"no hook plugin '{shortened(name)}' is installed"
-            meant, allowed = nearest(name, names), ", ".join(names) or "none is installed"
-            notes = registry.explanations()
-            problem = document.problem("unknown-plugin", message, path, suggestion=meant, allowed=allowed, notes=notes)
-            problems.append(problem)
+            problems.append(_no_plugin(document, path, name, registry))
     return found
+
+
+def _no_plugin(document: Document, path: str, name: str, registry: Registry) -> Problem:
+    """Return that the hook plugin `name` may not be used, or that there is none."""
+    for left_out in registry.forbidden_plugins(name):
+        message = f"the hook plugin '{shortened(name)}' {left_out.reason}"
+        fix = f"add {left_out.entry.distribution} to {' and to '.join(left_out.forbidden_by)}"
+        return document.problem("distribution-not-allowed", message, path, fix=fix)
+    names = sorted(entry.key for entry in registry.plugins)
+    message = f"no hook plugin '{shortened(name)}' is installed"
+    meant, allowed = nearest(name, names), ", ".join(names) or "none is installed"
+    notes = registry.explanations()
+    return document.problem("unknown-plugin", message, path, suggestion=meant, allowed=allowed, notes=notes)
 
 
 def _listed(document: Document, section: str) -> Iterator[tuple[str, str, bool]]:
