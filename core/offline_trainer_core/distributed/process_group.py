@@ -55,7 +55,7 @@ class ProcessGroup:
     def largest(self, values: Sequence[float]) -> list[float]:
         votes = self._torch.tensor(values, dtype=self._torch.float64)
         self._dist.all_reduce(votes, op=self._dist.ReduceOp.MAX, group=self._group)
-        return votes.tolist()  # type: ignore[no-any-return]
+        return votes.tolist()
 
     def broadcast_object(self, value: Any) -> Any:
         box = [value]
@@ -118,13 +118,15 @@ class ProcessGroup:
 
 def _store(environment: Mapping[str, str], rank: int, world_size: int, timeout: timedelta) -> Any:
     """Return where processes leave notes for each other: that of the launcher, or one that process 0 keeps."""
-    from torch.distributed import TCPStore
+    import torch.distributed as dist
     from torch.distributed.rendezvous import rendezvous
 
     if LISTENING not in environment or rank != 0:
         return next(rendezvous("env://", rank, world_size, timeout=timeout))[0]
     host, port, socket = environment["MASTER_ADDR"], int(environment["MASTER_PORT"]), int(environment[LISTENING])
-    return TCPStore(host, port, world_size, is_master=True, timeout=timeout, master_listen_fd=socket)
+    return dist.TCPStore(  # type: ignore[attr-defined]
+        host, port, world_size, is_master=True, timeout=timeout, master_listen_fd=socket
+    )
 
 
 def connect(environment: Mapping[str, str] | None = None, timeout: timedelta = TIMEOUT) -> Collectives:
