@@ -9,6 +9,8 @@ from offline_trainer_core.record.status import RunStatus
 
 __all__ = ["is_alive"]
 
+_ENDED = ("Z", "X")
+"""States of a process that is dead, and whose parent has not asked how it ended."""
 _SLACK = 2.0
 """Seconds by which the clocks of the kernel and of a status may differ."""
 
@@ -23,17 +25,19 @@ def is_alive(status: RunStatus) -> bool:
         return False
     except PermissionError:
         return True  # somebody else's
-    born = _born(status.pid)
+    state, born = _state_and_birth(status.pid)
+    if state in _ENDED:
+        return False
     return born is None or born <= datetime.fromisoformat(status.started).timestamp() + _SLACK
 
 
-def _born(pid: int) -> float | None:
-    """Return when a process began, in seconds since 1970; None where the system does not tell."""
+def _state_and_birth(pid: int) -> tuple[str, float | None]:
+    """Return the state of a process, and when it began, in seconds since 1970, if the system tells."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
-            ticks = int(file.read().rpartition(b")")[2].split()[19])
+            fields = file.read().rpartition(b")")[2].split()
         with open("/proc/stat", "rb") as file:
             booted = next(int(line.split()[1]) for line in file if line.startswith(b"btime"))
-    except (OSError, StopIteration, ValueError):
-        return None
-    return booted + ticks / os.sysconf("SC_CLK_TCK")
+        return fields[0].decode(), booted + int(fields[19]) / os.sysconf("SC_CLK_TCK")
+    except (IndexError, OSError, StopIteration, ValueError):
+        return "", None

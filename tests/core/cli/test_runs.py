@@ -79,19 +79,24 @@ def test_runs_are_found_below_folders_and_by_their_own_path(record: Record, ot: 
 
 def test_a_run_whose_process_is_gone_was_killed(record: Record, ot: Any) -> None:
     gone = subprocess.Popen([sys.executable, "-c", ""])
-    gone.wait()
+    os.waitid(os.P_PID, gone.pid, os.WEXITED | os.WNOWAIT)
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
     here = {"status": "running", "host": platform.node()}
-    record("runs/dead", pid=gone.pid, **here)
+    record("runs/dead", pid=dead.pid, **here)
+    record("runs/unburied", pid=gone.pid, **here)
     record("runs/alive", pid=os.getpid(), **here)
     record("runs/reused", pid=os.getpid(), **{**here, "started": ago(10**6)})
     record("runs/remote", status="running", pid=gone.pid, host="gpu-07")
     record("runs/old", status="running")
     shown = {row.split()[0]: row for row in rows(ot("runs").stdout)}
     assert shown["runs/dead"].startswith("runs/dead killed 10/10")
+    assert shown["runs/unburied"].startswith("runs/unburied killed 10/10")
     assert shown["runs/alive"].startswith("runs/alive running 10/10")
     assert shown["runs/reused"].startswith("runs/reused killed 10/10")
     assert shown["runs/remote"].startswith("runs/remote running (gpu-07) 10/10")
     assert shown["runs/old"].startswith("runs/old killed 10/10")
+    gone.wait()
 
 
 def test_what_cannot_be_read_is_one_line_and_no_obstacle(record: Record, ot: Any) -> None:
