@@ -21,14 +21,17 @@ def is_alive(status: RunStatus) -> bool:
         return False
     try:
         os.kill(status.pid, 0)
-    except ProcessLookupError:
+    except (OverflowError, ProcessLookupError):
         return False
     except PermissionError:
         return True  # somebody else's
     state, born = _state_and_birth(status.pid)
     if state in _ENDED:
         return False
-    return born is None or born <= datetime.fromisoformat(status.started).timestamp() + _SLACK
+    try:
+        return born is None or born <= datetime.fromisoformat(status.started).timestamp() + _SLACK
+    except ValueError:
+        return False
 
 
 def _state_and_birth(pid: int) -> tuple[str, float | None]:

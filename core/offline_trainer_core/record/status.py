@@ -8,7 +8,7 @@ import platform
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from offline_trainer_core.record.atomic import replace_file
 
@@ -55,9 +55,22 @@ def read_status(path: Path) -> RunStatus | None:
     try:
         content = json.loads(path.read_bytes())
         status = RunStatus(**{field.name: content[field.name] for field in fields(RunStatus) if field.name in content})
-        return status if type(status.step) is int and isinstance(status.status, str) else None
+        return status if _is_sound(status) else None
     except (OSError, RecursionError, TypeError, ValueError):
         return None
+
+
+def _is_sound(status: RunStatus) -> bool:
+    """Whether every field is of its type: others may have written the file."""
+    numbers = (status.step, status.pid, status.processes, status.seconds_before)
+    optional = (status.total_steps, status.best_value)
+    texts = (status.reason, status.time, status.best_metric, status.started, status.host)
+    return (
+        status.status in get_args(State)
+        and all(isinstance(number, (int, float)) for number in numbers)
+        and all(value is None or isinstance(value, (int, float)) for value in optional)
+        and all(isinstance(text, str) for text in texts)
+    )
 
 
 def begun(before: RunStatus | None, processes: int) -> RunStatus:

@@ -89,13 +89,16 @@ def test_a_run_whose_process_is_gone_was_killed(record: Record, ot: Any) -> None
     record("runs/reused", pid=os.getpid(), **{**here, "started": ago(10**6)})
     record("runs/remote", status="running", pid=gone.pid, host="gpu-07")
     record("runs/old", status="running")
+    record("runs/odd", pid=10**30, **{**here, "started": "yesterday"})
+    record("runs/undated", pid=os.getpid(), **{**here, "started": "", "time": ""})
     shown = {row.split()[0]: row for row in rows(ot("runs").stdout)}
     assert shown["runs/dead"].startswith("runs/dead killed 10/10")
     assert shown["runs/unburied"].startswith("runs/unburied killed 10/10")
     assert shown["runs/alive"].startswith("runs/alive running 10/10")
     assert shown["runs/reused"].startswith("runs/reused killed 10/10")
     assert shown["runs/remote"].startswith("runs/remote running (gpu-07) 10/10")
-    assert shown["runs/old"].startswith("runs/old killed 10/10")
+    for name in ("runs/old", "runs/odd", "runs/undated"):
+        assert shown[name].startswith(f"{name} killed 10/10")
     gone.wait()
 
 

@@ -99,7 +99,18 @@ def test_a_status_of_a_newer_version_is_read_as_far_as_it_is_known(folder):
     assert read_status(path) == RunStatus(**content)
 
 
-@pytest.mark.parametrize("content", ['{"status": 1, "step": 2}', '{"status": "running", "step": "2"}', "[" * 100_000])
+FOREIGN = [
+    '{"status": 1, "step": 2}',
+    '{"status": "running", "step": "2"}',
+    '{"status": "done", "step": 2}',
+    '{"status": "running", "step": 2, "pid": "7"}',
+    '{"status": "running", "step": 2, "started": 7}',
+    '{"status": "running", "step": 2, "best_value": "x"}',
+    "[" * 100_000,
+]
+
+
+@pytest.mark.parametrize("content", FOREIGN)
 def test_what_is_no_status_is_none(folder, content):
     (folder.dir / "status.json").write_text(content)
     assert folder.status is None
