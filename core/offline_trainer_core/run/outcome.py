@@ -14,6 +14,8 @@ from offline_trainer_core.record import CheckpointStore, FileEntry, Manifest, re
 
 __all__ = ["Outcome", "Parting", "compare_outcomes"]
 
+_RANDOMNESS = re.compile(r"rank\d+\.(generators|epoch|step)\.")
+"""Files of a checkpoint with states of random generators: what they led to is compared."""
 _MEASURED = re.compile(r"time|(.*_)?(per_second|seconds|wait|memory)")
 """Metrics that say how fast a run was, and not what it came to."""
 
@@ -77,7 +79,7 @@ def _state_at(folder: Path, step: int) -> Mapping[str, FileEntry] | None:
         if manifest.counters.get("global_step") == step:
             manifest.verify(folder / name)
             tensors = {name: entry for name, entry in manifest.files.items() if name.endswith(".safetensors")}
-            return {name: entry for name, entry in tensors.items() if not re.match(r"rank\d+\.generators", name)}
+            return {name: entry for name, entry in tensors.items() if not _RANDOMNESS.match(name)}
     return None
 
 
