@@ -7,7 +7,7 @@ from pathlib import Path
 from offline_trainer_core.errors import ComponentError
 from offline_trainer_core.types import RunInfo
 
-__all__ = ["destination"]
+__all__ = ["destination", "new_destination"]
 
 
 def destination(run: RunInfo, path: str | Path) -> Path:
@@ -22,4 +22,16 @@ def destination(run: RunInfo, path: str | Path) -> Path:
     target = (root / written).resolve()
     if not target.is_relative_to(root):
         raise ComponentError(f"'{path}' leads out of the run folder {root}; write a path below it, or an absolute one")
+    return target
+
+
+def new_destination(run: RunInfo, path: str | Path, resume_step: int | None) -> Path:
+    """Return `destination(run, path)` for a file that the run begins, or goes on with where it is resumed.
+
+    Raises `ComponentError` where a run that begins would replace a file outside of its folder: what a configuration
+    says in full may be anywhere, and may be wrong.
+    """
+    target = destination(run, path)
+    if resume_step is None and target.exists() and not target.resolve().is_relative_to(run.dir.resolve()):
+        raise ComponentError(f"{target} exists already, outside of the run folder; remove it, or write another path")
     return target

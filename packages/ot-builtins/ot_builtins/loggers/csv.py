@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from offline_trainer_core.types import RunInfo
-from ot_builtins.destinations import destination
+from ot_builtins.destinations import new_destination
 from ot_builtins.loggers.history import reports_of
 from ot_builtins.loggers.rows import read_complete_lines, replace_text, writing
 
@@ -34,7 +34,7 @@ class Csv:
         self._columns: list[str] = []
 
     def open(self, run: RunInfo, resume_step: int | None) -> None:
-        self._target = destination(run, self.path)
+        self._target = new_destination(run, self.path, resume_step)
         reports = [] if resume_step is None else reports_of(run)
         rows = [{"step": report.step, "stage": report.stage, **report.metrics} for report in reports]
         with writing(self._target):

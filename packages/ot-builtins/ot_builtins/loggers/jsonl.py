@@ -11,7 +11,7 @@ from typing import Any, TextIO
 
 from offline_trainer_core.errors import ComponentError
 from offline_trainer_core.types import RunInfo
-from ot_builtins.destinations import destination
+from ot_builtins.destinations import new_destination
 from ot_builtins.loggers.history import reports_of
 from ot_builtins.loggers.rows import replace_text, writing
 
@@ -32,7 +32,7 @@ class Jsonl:
         self._file: TextIO | None = None
 
     def open(self, run: RunInfo, resume_step: int | None) -> None:
-        self._target = destination(run, self.path)
+        self._target = new_destination(run, self.path, resume_step)
         if self._target == run.dir.resolve() / "metrics.jsonl":
             raise ComponentError("'metrics.jsonl' is written by the run itself; give log.jsonl another path")
         reports = [] if resume_step is None else reports_of(run)
