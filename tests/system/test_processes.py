@@ -2,10 +2,10 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +50,9 @@ trainer: {_type_: trainer.default, max_epochs: 2, log_every_n_steps: 1}
 settings: {allowed_import_prefixes: [local_parts]}
 """
 LOCAL_PARTS = """
+import ctypes
 import os
+import signal
 from pathlib import Path
 
 from safetensors.torch import save_file
@@ -62,10 +64,38 @@ class EachProcessSaves:
         save_file({key: w.contiguous() for key, w in weights.items()}, f"rank{context.run.rank}.safetensors")
 
 
+def end(how):
+    if how == "exit":
+        os._exit(9)
+    if how == "abort":
+        ctypes.string_at(0)
+    if how == "raise":
+        raise ValueError("process 1 has had enough")
+    os.kill(os.getpid(), getattr(signal, how))
+
+
 class Dies:
+    def __init__(self, how: str = "exit", at: str = "step", once: bool = False):
+        self.how, self.at, self.once = how, at, once
+        self.act("build")
+
+    def act(self, at):
+        if at != self.at or os.environ["RANK"] != "1" or (self.once and Path("died").exists()):
+            return
+        Path("died").touch()
+        end(self.how)
+
+    def on_validation_start(self, context):
+        self.act("validation")
+
     def on_train_step_end(self, context):
-        if context.run.rank == 1 and context.state.global_step == 2:
-            os._exit(9)
+        if context.state.global_step == 10:
+            self.act("step")
+
+
+class LogsOnItsOwn:
+    def post_optim_log(self, context, batch):
+        return {"mine": 1.0} if context.run.rank == 0 else {}
 
 
 class WithoutPlace:
@@ -81,7 +111,10 @@ class WithoutPlace:
 
 def register(registry):
     registry.register_module("cb.local.each_process_saves", EachProcessSaves)
+    if os.environ.get("RANK") == "1" and "DIES_AT_IMPORT" in os.environ:
+        end(os.environ["DIES_AT_IMPORT"])
     registry.register_module("cb.local.dies", Dies)
+    registry.register_module("cb.local.logs_on_its_own", LogsOnItsOwn)
     registry.register_module("data.local.without_place", WithoutPlace)
 """
 LOCAL = "+imports=[local_parts]"
@@ -209,29 +242,84 @@ def test_processes_of_torchrun_say_once_what_is_wrong(ot):
     assert done.stderr.count("takes int at least 1, not the string 'many'") == 1
 
 
-def test_a_process_that_dies_takes_the_run_down_and_is_named(ot, folder):
+SLOW = pytest.mark.slow
+DEATHS = [
+    ("exit", "step", 7, "process 1 ended with exit code 9"),
+    ("SIGKILL", "step", 7, "process 1 was killed by SIGKILL"),
+    pytest.param("abort", "step", 7, "process 1 was killed by SIGSEGV", marks=SLOW),
+    pytest.param("SIGKILL", "validation", 7, "process 1 was killed by SIGKILL", marks=SLOW),
+    pytest.param("exit", "build", 7, "process 1 ended with exit code 9", marks=SLOW),
+    ("raise", "step", 3, "ValueError: process 1 has had enough"),
+    pytest.param("raise", "build", 3, "process 1 has had enough", marks=SLOW),
+    ("SIGSTOP", "step", 7, "process 1 did not answer for 0:00:05 (run.process_timeout)"),
+]
+
+
+@pytest.mark.parametrize(("how", "at", "code", "message"), DEATHS)
+def test_a_process_that_dies_takes_the_run_down_and_is_named(ot, folder, how, at, code, message):
     begun = time.monotonic()
-    done, _ = ot("dies", "supervised", LOCAL, "+callbacks=[{_type_: cb.local.dies}]", "--nproc", "2")
-    assert done.returncode == 7
-    assert "process 1 ended with exit code 9" in done.stderr
+    name = f"dies-{how}-{at}"
+    dies = f"+callbacks=[{{_type_: cb.local.dies, how: {how}, at: {at}}}]"
+    done, _ = ot(name, "supervised", LOCAL, dies, "+run.process_timeout=0:05", "--nproc", "2")
+    assert done.returncode == code, done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
-    assert time.monotonic() - begun < 60
-    assert json.loads((folder / "runs/dies/status.json").read_text())["status"] == "failed"
+    assert time.monotonic() - begun < 90
+    assert not processes_of(name)
+    status = json.loads((folder / "runs" / name / "status.json").read_text())
+    assert status["status"] == "failed"
+    assert "process 1" in status["reason"]
 
 
-def test_a_signal_to_the_command_stops_all_processes_with_a_checkpoint(folder, ot, alone):
-    long = ["supervised.yaml", "run.name=stopped", "trainer.max_epochs=100000", "trainer.log_every_n_steps=100"]
-    running = subprocess.Popen([*OT, *long, "--nproc", "2"], cwd=folder, env=environment(), stderr=subprocess.PIPE)
-    metrics = folder / "runs/stopped/metrics.jsonl"
-    while not (metrics.exists() and metrics.stat().st_size):
-        assert running.poll() is None
-        time.sleep(0.05)
-    running.send_signal(signal.SIGTERM)
-    _, said = running.communicate(timeout=60)
-    assert running.returncode == 75, said
-    assert b"Traceback" not in said
-    status = json.loads((folder / "runs/stopped/status.json").read_text())
-    assert status["status"] == "stopped"
-    assert [path.name for path in (folder / "runs/stopped/checkpoints").glob("step_*")] == [
-        f"step_{status['step']:08d}"
-    ]
+@pytest.mark.slow
+def test_a_process_that_dies_before_all_have_met_is_named(ot, monkeypatch):
+    monkeypatch.setenv("DIES_AT_IMPORT", "SIGKILL")
+    done, _ = ot("import", "supervised", LOCAL, "--nproc", "2")
+    assert done.returncode == 7
+    assert "process 1 was killed by SIGKILL" in done.stderr
+    assert not processes_of("import")
+
+
+def test_a_run_that_lost_a_process_goes_on_as_if_it_had_not(ot, folder):
+    Path(folder / "died").unlink(missing_ok=True)
+    saving = "+callbacks=[{_type_: cb.model_checkpoint, every_n_steps: 4}, {_type_: cb.local.dies, once: true}]"
+    assert ot("lost", "supervised", LOCAL, saving, "--nproc", "2")[0].returncode == 7
+    done, lost = ot("lost", "supervised", LOCAL, saving, "--nproc", "2", "--resume")
+    assert done.returncode == 0, done.stderr
+    done, straight = ot("straight", "supervised", LOCAL, saving, "--nproc", "2")
+    assert done.returncode == 0, done.stderr
+    assert lost == straight
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("start", ["ot", "torchrun"])
+def test_processes_that_are_started_again_go_on_by_themselves(ot, folder, start):
+    Path(folder / "died").unlink(missing_ok=True)
+    saving = "+callbacks=[{_type_: cb.model_checkpoint, every_n_steps: 4}, {_type_: cb.local.dies, once: true}]"
+    again = [LOCAL, saving, "+run.resume_from=auto"]
+    restarting = [*TORCHRUN[:-3], "--max-restarts", "1", *TORCHRUN[-3:]]
+    if start == "ot":
+        launcher = "+run.launcher={_type_: launcher.torchrun, max_restarts: 1}"
+        done, lines = ot("restarted", "supervised", *again, launcher, "--nproc", "2")
+    else:
+        done, lines = ot("restarted-torchrun", "supervised", *again, start=restarting)
+    assert done.returncode == 0, done.stderr
+    assert (folder / "died").exists()
+    _, straight = ot(f"not-{start}", "supervised", *again, "--nproc", "2")
+    assert lines == straight
+
+
+def test_processes_that_log_different_names_say_which(ot):
+    done, _ = ot("names", "supervised", LOCAL, "+callbacks=[{_type_: cb.local.logs_on_its_own}]", "--nproc", "2")
+    assert done.returncode == 3
+    assert "must log the same values; of processes 0 and 1, 0 alone logs mine" in done.stderr
+
+
+def processes_of(name):
+    """Return the processes of a run that are there."""
+    found = []
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        with suppress(OSError):
+            if f"run.name={name}".encode() in Path(f"/proc/{entry}/cmdline").read_bytes().split(b"\0"):
+                found.append(int(entry))
+    return found

@@ -121,12 +121,17 @@ def _store(environment: Mapping[str, str], rank: int, world_size: int, timeout: 
     import torch.distributed as dist
     from torch.distributed.rendezvous import rendezvous
 
-    if LISTENING not in environment or rank != 0:
-        return next(rendezvous("env://", rank, world_size, timeout=timeout))[0]
-    host, port, socket = environment["MASTER_ADDR"], int(environment["MASTER_PORT"]), int(environment[LISTENING])
-    return dist.TCPStore(  # type: ignore[attr-defined]
-        host, port, world_size, is_master=True, timeout=timeout, master_listen_fd=socket
-    )
+    if LISTENING in environment and rank == 0:
+        host, port, socket = environment["MASTER_ADDR"], int(environment["MASTER_PORT"]), int(environment[LISTENING])
+        return dist.TCPStore(  # type: ignore[attr-defined]
+            host, port, world_size, is_master=True, timeout=timeout, master_listen_fd=socket
+        )
+    store = next(rendezvous("env://", rank, world_size, timeout=timeout))[0]
+    if environment.get("GROUP_WORLD_SIZE") != "1":
+        return store  # the agents of several machines count restarts each for itself
+    attempt = environment.get("TORCHELASTIC_RESTART_COUNT", "0")
+    # The agent keeps the store, with the addresses that dead processes left.
+    return dist.PrefixStore(f"attempt {attempt}", store)  # type: ignore[attr-defined]
 
 
 def connect(environment: Mapping[str, str] | None = None, timeout: timedelta = TIMEOUT) -> Collectives:
