@@ -115,6 +115,8 @@ def agree_on_names(
     for rank, theirs in named.items():
         only = {first: sorted(reference - theirs), rank: sorted(theirs - reference)}
         if any(only.values()):
-            logged = [f"of processes {first} and {rank}, {a} alone logs {', '.join(own)}" for a, own in only.items() if own]
+            logged = [
+                f"of processes {first} and {rank}, {a} alone logs {', '.join(own)}" for a, own in only.items() if own
+            ]
             raise ComponentError(f"the processes of a run must log the same {what}; {'; '.join(logged)}")
     return sorted(reference)
