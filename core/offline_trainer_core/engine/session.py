@@ -365,6 +365,8 @@ def _saver(session: Session, parts: Mapping[str, Any], workshop: Workshop) -> Sa
         **({"datamodule": context.datamodule} if is_stateful(context.datamodule) else {}),
     }
     shared = shared_parts(context, {**parts, **made})
+    if not context.run.is_main and "algorithm" in shared:
+        own["algorithm"] = context.algorithm  # a target network copies buffers, which are each process's own
     return Saver(context, shared=shared, own=own, progress=session._progress, hooks=session.hooks)
 
 
