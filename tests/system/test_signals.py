@@ -195,9 +195,8 @@ def weights_of(run):
     return {path.name: path.read_bytes() for path in newest.glob("*.safetensors")}
 
 
-BEFORE_TRAINING = ["import", "build"]
+BEFORE_TRAINING = ["import", "build", "start"]
 TRAINING = [
-    "start",
     "batch",
     "step 1",
     "step 3",
@@ -245,15 +244,21 @@ def test_in_training_a_signal_stops_at_the_step_boundary_with_one_checkpoint(zyg
     assert f"stopped: {name}; to go on: ot run exp.yaml run.name={run.dir.name} --resume" in said
 
 
-@pytest.mark.parametrize("moment", ["evaluation", "save", "saved", "end"])
-def test_a_signal_after_the_last_step_lets_the_run_finish(zygote, folder, meet, moment):
+@pytest.mark.parametrize(
+    ("moment", "expected", "status"),
+    [("save", 75, "stopped"), ("saved", 75, "stopped"), ("evaluation", 0, "finished"), ("end", 0, "finished")],
+)
+def test_a_signal_after_the_last_step_leaves_nothing_undone(zygote, folder, meet, moment, expected, status):
     meeting = meet(moment)
     run = Run(zygote, folder, f"last-{moment}", meeting=meeting)
     os.kill(meeting.wait(), signal.SIGTERM)
     meeting.end()
     code, said = run.wait()
-    assert (code, status_of(run.dir)["status"]) == (0, "finished"), said
+    assert (code, status_of(run.dir)["status"]) == (expected, status), said
     assert saved_by(run.dir) == ["step_00000018"]
+    code, said = Run(zygote, folder, f"last-{moment}", "--resume").wait()
+    assert code == 0, said
+    assert "score 1" in said
 
 
 def test_a_run_stopped_by_signals_again_and_again_ends_with_the_weights_of_one_that_was_not(zygote, folder, tmp_path):
