@@ -48,6 +48,8 @@ class RunContext:
     """What the best checkpoint is chosen by, as `stage/name`, and the best value so far."""
     last_grad_norm: Tensor | None = None
     stop_reason: str | None = None
+    ended_by: str | None = None
+    """The first reason for which the run is to count as finished."""
     resumable: bool = False
     """Whether the run was stopped before its end and is to be resumed."""
     save_at_end: bool = True
@@ -97,16 +99,18 @@ class RunContext:
         """
         self.stop_reason = self.stop_reason or reason
         self.resumable = self.resumable or resumable
+        if not resumable:
+            self.ended_by = self.ended_by or reason
 
     def save_checkpoint(self, name: str | None = None, asynchronous: bool = False) -> Path:
         """Have everything saved that the run needs to go on; every process calls this.
 
         It happens at the next boundary, when all listeners have heard of the step or of the epoch, so that the
-        checkpoint resumes exactly; at once where there is no further step. Return the folder that it will have; to ask
-        twice for one name is to ask once.
+        checkpoint resumes exactly; at once where there is no further step. Return the folder that it will have, by
+        default named after the step of that boundary; to ask twice for one name is to ask once.
         """
         assert self.saver is not None, "a run without a checkpoint store cannot save"
-        return self.saver(name or f"step_{self.state.global_step:08d}", asynchronous)
+        return self.saver(name, asynchronous)
 
     def policy(self, watch: Callable[[], None] = lambda: None) -> TrainedPolicy:
         """Return the policy as it is now: raw observations in, raw actions out; `watch()` precedes every action."""

@@ -21,6 +21,8 @@ class _Marks:
 
     open: bool = False
     """Whether a step is trained, and its listeners have not heard of it: a validation stands in between."""
+    epoch_complete: bool = False
+    """Whether the last batch of the epoch is trained on, and the epoch's end is still to come."""
     logged_at: int = -1
     validated_at: int = -1
     evaluated_at: int = -1
@@ -38,33 +40,37 @@ class Progress(_Marks):
         context = self.context
         marks = {name: getattr(self, name) for name in asdict(_Marks())}
         told = {name: getattr(context, name) for name in _OF_CONTEXT}
-        return marks | told | {"stop_reason": None if context.resumable else context.stop_reason}
+        return marks | told
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         for name in asdict(_Marks()):
             setattr(self, name, state[name])
         for name in _OF_CONTEXT:
             setattr(self.context, name, state[name])
-        # What ended a run ends it again, unless the callbacks that did were changed.
-        if "callbacks" not in self.context.run.renewed:
-            self.context.stop_reason = state["stop_reason"]
 
 
 class LastStep:
-    """A process's own: what the last update returned, for the listeners of a step that was left open."""
+    """A process's own: what the last update returned, for listeners that are yet to hear of it, and what they want."""
 
     def __init__(self, context: RunContext) -> None:
         self.logs: Mapping[str, Any] | None = None
         self._context = context
 
     def state_dict(self) -> dict[str, Any]:
-        return {"logs": None if self.logs is None else dict(self.logs), "grad_norm": self._context.last_grad_norm}
+        return {
+            "logs": None if self.logs is None else dict(self.logs),
+            "grad_norm": self._context.last_grad_norm,
+            "ended_by": self._context.ended_by,
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         device = self._context.run.device
         logs = state["logs"]
         self.logs = None if logs is None else {name: _on(device, value) for name, value in logs.items()}
         self._context.last_grad_norm = _on(device, state["grad_norm"])
+        # What ended a run ends it again, unless the callbacks that did were changed.
+        if state["ended_by"] is not None and "callbacks" not in self._context.run.renewed:
+            self._context.stop(state["ended_by"])
 
 
 def _on(device: torch.device, value: Any) -> Any:

@@ -12,7 +12,7 @@ from offline_trainer_core.engine.state import Counters, Difference, Surroundings
 from offline_trainer_core.errors import CheckpointError
 from offline_trainer_core.types import Exactness
 
-__all__ = ["Restored", "Saver", "shared_parts"]
+__all__ = ["Restored", "Saver", "name_of", "shared_parts"]
 
 _RENEWED = {"model": "surroundings.", "normalize": "normalizer"}
 """What an accepted change of a section keeps from being taken back: what is frozen, and the statistics."""
@@ -37,6 +37,11 @@ def shared_parts(context: RunContext, parts: Mapping[str, Any]) -> dict[str, Any
     for group in ("callbacks", "plugins", "metrics", "loggers", "evaluations"):
         optional |= {f"{group}.{name}": part for name, part in (parts.get(group) or {}).items()}
     return shared | {name: part for name, part in optional.items() if is_stateful(part)}
+
+
+def name_of(step: int) -> str:
+    """Return how the checkpoint of an optimizer step is called."""
+    return f"step_{step:08d}"
 
 
 class Restored(NamedTuple):
@@ -80,7 +85,7 @@ class Saver:
     def save_last(self) -> None:
         """Save this moment, unless a checkpoint holds it."""
         if self._moment not in self._saved.values():
-            self._save(f"step_{self._context.state.global_step:08d}", asynchronous=False)
+            self._save(name_of(self._context.state.global_step), asynchronous=False)
 
     @property
     def _moment(self) -> object:

@@ -19,7 +19,7 @@ from offline_trainer_core.engine.logs import LogWindow
 from offline_trainer_core.engine.precision import Precision
 from offline_trainer_core.engine.prepare import LoopSettings, Workshop, furnish
 from offline_trainer_core.engine.progress import LastStep, Progress
-from offline_trainer_core.engine.saving import Restored, Saver, shared_parts
+from offline_trainer_core.engine.saving import Restored, Saver, name_of, shared_parts
 from offline_trainer_core.engine.seeding import Generators, seed_everything
 from offline_trainer_core.engine.state import is_stateful
 from offline_trainer_core.engine.step import Stepper
@@ -68,7 +68,6 @@ class Session:
         self._stops = Stops(self.context)
         self._trials = _trials(self, parts, self._workshop)
         self._ended = self._reopened = False
-        self.epoch_complete = False
         self._resumed_at = -1
         """The step that a checkpoint found, of which something may be done already."""
 
@@ -135,13 +134,23 @@ class Session:
 
     @property
     def done(self) -> bool:
-        """Whether the run has reached its last epoch or step, or was asked to stop."""
+        """Whether the run has reached its last epoch or step, or was asked to stop.
+
+        An epoch that is complete is ended first, unless the run is interrupted.
+        """
+        if self.epoch_complete and not self.interrupted:
+            return False
         limits, state = self.settings, self.state
         return (
             self._stops.stopping
             or (limits.max_epochs is not None and state.epoch >= limits.max_epochs)
             or (limits.max_steps is not None and state.global_step >= limits.max_steps)
         )
+
+    @property
+    def epoch_complete(self) -> bool:
+        """Whether the epoch's last batch is trained on, so that `end_epoch` is next."""
+        return self._progress.epoch_complete
 
     def should_stop(self) -> bool:
         """Whether to leave the epoch at this step boundary; every process answers alike."""
@@ -154,7 +163,6 @@ class Session:
         The batch of a step that a resume finds open comes again, for `train_on` to take note of it.
         """
         state, move = self.state, self._move
-        self.epoch_complete = True
         start = state.micro_step_in_epoch
         with self._generators.kept() if start else nullcontext():
             self.hooks.fire("on_epoch_start", context=self.context, epoch=state.epoch)
@@ -164,13 +172,14 @@ class Session:
             yield move(batch), last
         if state.micro_step_in_epoch == 0:
             raise DataError(f"epoch {state.epoch} has no batch: the training data is empty")
+        self._progress.epoch_complete = True
 
     def train_on(self, batch: Any, last: bool) -> bool:
         """Train on one batch; return whether it completed an optimizer step, which `end_step` is to close.
 
         A step that a resume finds open is complete, and not trained again.
         """
-        self.epoch_complete = last
+        self._progress.epoch_complete = last
         if self._reopened:
             self._reopened = False
             return True
@@ -210,7 +219,7 @@ class Session:
             return
         epoch = self.state.epoch
         self.state.epoch, self.state.micro_step_in_epoch = epoch + 1, 0
-        self._progress.open = False
+        self._progress.open = self._progress.epoch_complete = False
         self._stepper.end_epoch(epoch + 1)
         metrics = compute_metrics(self._workshop.train_metrics, self.context.collectives)
         if metrics:
@@ -288,8 +297,8 @@ class Session:
         reason = context.stop_reason or ""
         return RunResult(context.run.dir, self.state, metrics, "stopped" if self.interrupted else "finished", reason)
 
-    def _request(self, name: str, asynchronous: bool = False) -> Path:
-        folder = self._saver.request(name, asynchronous)
+    def _request(self, name: str | None, asynchronous: bool) -> Path:
+        folder = self._saver.request(name or name_of(self._updates.next_boundary), asynchronous)
         if self._ended:
             self._at_boundary()
         return folder

@@ -46,9 +46,17 @@ class Updates:
         self._waiting = 0
         self._normalize = context.normalizer if context.normalizer is not None and context.normalizer.fields else None
 
+    @property
+    def next_boundary(self) -> int:
+        """The optimizer step that will be completed next, or has just been."""
+        if self._waiting:
+            return self._context.previous_step + self._settings.optim_steps_per_batch
+        return self._state.global_step
+
     def train_on(self, batch: Any, last: bool) -> Mapping[str, Any] | None:
         """Train on one batch, the epoch's `last` or not; return the logs of a completed step, else None."""
         context, hooks, state = self._context, self._hooks, self._state
+        context.previous_step = state.global_step
         state.micro_step_in_epoch += 1
         self._waiting += 1
         complete = last or self._waiting >= self._settings.grad_accum_steps
@@ -60,7 +68,6 @@ class Updates:
             self._window.add(hooks.pre_steps_log(context=context, batch=batch))
         if hooks.pre_optim_steps is not None:
             hooks.pre_optim_steps(context=context)
-        context.previous_step = state.global_step
         for _ in range(self._settings.optim_steps_per_batch):
             logs = self._optimize(batch, complete)
             self._window.add(logs)

@@ -81,25 +81,6 @@ def test_several_resumes_in_one_epoch(run):
     assert equal(run(resume_from="auto")[0], weights)
 
 
-@pytest.mark.parametrize(
-    "left_out", ["models.model", "optimizers.model", "counters", "generators", "callbacks.average", "logs"]
-)
-def test_every_saved_part_matters(run, left_out, monkeypatch):
-    weights, rows = run()
-    _, before = run(stop_at=7)
-    from offline_trainer_core.engine import saving
-
-    restore = saving.restore
-
-    def without(parts, state, source):
-        kept = [{name: value for name, value in side.items() if name != left_out} for side in (parts, state)]
-        return restore(*kept, source)
-
-    monkeypatch.setattr(saving, "restore", without)
-    resumed, after = run(resume_from="auto")
-    assert not (equal(resumed, weights) and [row for row in before if row[0] <= 7] + after == rows)
-
-
 def test_a_checkpoint_of_another_model_is_refused_by_name(run, make_parts, train, tmp_path):
     run(stop_at=3)
     parts = make_parts(models={"actor": nn.Linear(3, 2)}, resume_from="auto")

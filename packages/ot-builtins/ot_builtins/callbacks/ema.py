@@ -37,12 +37,13 @@ class Ema:
         self._set_aside: list[Tensor] = []
 
     def on_fit_start(self, context: Any) -> None:
-        trained = _trained(context.models)
         if self.averages:
-            self.averages = _matching(self.averages, trained)
-            self._bind(trained)
+            averaged = _averaged(self.averages, context.models)
+            for model, named in averaged.items():
+                self.averages[model] = {name: self.averages[model][name].to(p.device) for name, p in named.items()}
+            self._bind(averaged)
         elif context.state.global_step >= self.start_step:
-            self._begin(trained)
+            self._begin(_trained(context.models))
 
     @torch.no_grad()
     def post_steps(self, context: Any) -> None:
@@ -116,11 +117,18 @@ def _trained(models: Mapping[str, torch.nn.Module]) -> Averages:
     }
 
 
-def _matching(saved: Averages, trained: Averages) -> Averages:
-    """Return the saved averages on the devices of the weights; raises `CheckpointError` where they do not fit."""
-    have = {(m, p): t.shape for m, named in saved.items() for p, t in named.items()}
-    want = {(m, p): t.shape for m, named in trained.items() for p, t in named.items()}
-    wrong = sorted({".".join(key) for key, _ in have.items() ^ want.items()})
+def _averaged(saved: Averages, models: Mapping[str, torch.nn.Module]) -> Averages:
+    """Return the parameters that have a saved average, whether they are trained now or not.
+
+    Raises `CheckpointError` where the models have no such parameter.
+    """
+    have = {model: dict(module.named_parameters()) for model, module in models.items()}
+    wrong = [
+        f"{model}.{name}"
+        for model, named in saved.items()
+        for name, average in named.items()
+        if have.get(model, {}).get(name) is None or have[model][name].shape != average.shape
+    ]
     if wrong:
-        raise CheckpointError(f"the saved average does not fit the models of this run: {', '.join(wrong[:5])}")
-    return {m: {p: saved[m][p].to(t.device) for p, t in named.items()} for m, named in trained.items()}
+        raise CheckpointError(f"the saved average does not fit the models of this run: {', '.join(sorted(wrong)[:5])}")
+    return {model: {name: have[model][name] for name in named} for model, named in saved.items()}
