@@ -30,8 +30,8 @@ class Agreement:
 
     def __init__(self, collectives: Collectives) -> None:
         self._collectives = collectives
-        self._slow = False
-        self._last_step, self._last_time = 0, monotonic()
+        self._slow = True
+        self._last: tuple[int, float] | None = None
 
     def due(self, step: int) -> bool:
         """Whether the processes ask each other after `step`; the same on all of them."""
@@ -49,10 +49,12 @@ class Agreement:
         return Decision(stop, may_resume, self._shared(reason) if stop else None)
 
     def _is_slow(self, step: int) -> bool:
-        now, steps = monotonic(), max(1, step - self._last_step)
-        seconds = (now - self._last_time) / steps * self._collectives.agreement_interval
-        self._last_step, self._last_time = step, now
-        return seconds > SECONDS_BETWEEN
+        """Whether as many steps as the interval has take too long; as long as that is not known, they do."""
+        last, self._last = self._last, (step, monotonic())
+        if last is None or step <= last[0]:
+            return True
+        seconds = (self._last[1] - last[1]) / (step - last[0])
+        return seconds * self._collectives.agreement_interval > SECONDS_BETWEEN
 
     def _shared(self, reason: str | None) -> str | None:
         """Return the reason of the first process that has one."""

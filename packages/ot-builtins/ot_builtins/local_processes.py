@@ -59,6 +59,7 @@ def _started(arguments: Sequence[str], count: int) -> Iterator[list[subprocess.P
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
             yield processes
     finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         _send(processes, signal.SIGKILL)
         for process in processes:
             process.wait()
