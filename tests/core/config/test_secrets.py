@@ -2,9 +2,9 @@
 
 import pytest
 
-from offline_trainer_core.config import masked, redacted
+from offline_trainer_core.config import concealing, masked, redacted
 from offline_trainer_core.config.digest import config_digest
-from offline_trainer_core.config.secret_names import is_secret_key, is_secret_variable
+from offline_trainer_core.config.secret_names import is_secret_key, is_secret_variable, secrets_in
 
 
 @pytest.mark.parametrize(
@@ -79,3 +79,59 @@ def test_a_secret_that_was_overridden_is_kept_out_of_the_sources(resolve):
 def test_the_name_of_the_variable_of_a_secret_stays(resolve):
     config = resolve("password: ${env:DB_PASSWORD}", env={"DB_PASSWORD": "s3"})
     assert redacted("password: ${env:DB_PASSWORD}, s3", config) == "password: ${env:DB_PASSWORD}, ***"
+
+
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        ("https://me:hunter2hunter2@host:80/a", "me:hunter2hunter2"),
+        ("s3://bucket/key?access_token=abcdef123&region=eu", "abcdef123"),
+        (f"use ghp_{'a1' * 18}.", f"ghp_{'a1' * 18}"),
+        ("AKIAIOSFODNN7EXAMPLE", "AKIAIOSFODNN7EXAMPLE"),
+    ],
+)
+def test_what_looks_like_a_secret_is_found_anywhere(text, secret, resolve):
+    assert list(secrets_in(text)) == [secret]
+    assert masked(resolve(f"note: {text}")) == {"note": "***"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "da39a3ee5e6b4b0d3255bfef95601890afd80709",
+        "xxh3:99aa06d3014798d86001c324468d497f",
+        "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        "https://host:8080/a@b?tokens=5&step=1",
+        "git@github.com:someone/something.git",
+        "sk-learn-pipeline-with-many-words",
+        "nn.Linear -> hf_model/config",
+        "${env:USER}://${a}:${b}@host",
+        "x" * 5000,
+    ],
+)
+def test_digests_and_ordinary_texts_are_not_taken_for_secrets(text):
+    assert list(secrets_in(text)) == []
+
+
+def fail():
+    try:
+        raise FileNotFoundError(2, "no such file", "/a/u:long-enough/b")
+    except FileNotFoundError as error:
+        failure = ValueError({"password": "s3"}, 3, "s3x")
+        failure.__notes__ = ["with s3"]
+        raise failure from error
+
+
+def test_an_exception_says_no_secret_nor_does_what_led_to_it(resolve):
+    config = resolve("url: https://u:${env:HOST_PASSWORD}@host\npassword: s3", env={"HOST_PASSWORD": "long-enough"})
+    with pytest.raises(ValueError, match="password") as raised, concealing(config):
+        fail()
+    assert raised.value.args == ("{'password': '***'}", 3, "s3x"), "what is short is hidden as a word of its own"
+    assert raised.value.__notes__ == ["with ***"]
+    assert str(raised.value.__cause__) == "[Errno 2] no such file: '/a/***/b'"
+
+
+def test_plain_data_is_redacted_to_its_leaves(resolve):
+    config = resolve("password: s3cret-enough")
+    record = {"diff": "+password = 's3cret-enough'\n+KEY", "list": ["s3cret-enough", 1, None]}
+    assert redacted(record, config) == {"diff": "+password = *****\n+KEY", "list": ["***", 1, None]}
