@@ -451,6 +451,35 @@ def test_all_processes_stop_at_the_time_limit(command):
     assert_stopped_once(run, code, said, "time limit of 0:12 reached")
 
 
+PAGE = Path(__file__).parents[2] / "docs" / "running.md"
+STEPS, SCRIPT = (block for block in PAGE.read_text().split("```sh\n") if block.startswith("#!/bin/bash\n#SBATCH"))
+
+
+@pytest.mark.parametrize("page", [pytest.param(STEPS, id="steps"), pytest.param(SCRIPT, id="script")])
+def test_the_job_scripts_of_the_page_ask_for_another_turn_until_the_run_is_finished(folder, tmp_path, meet, page):
+    """`srun` and `scontrol` stand for SLURM's: one starts what it is told to, the other notes what it is asked for."""
+    name = f"job-{page is STEPS}"
+    arguments = f"exp.yaml run.name={name} --resume"
+    job = tmp_path / "job.sh"
+    job.write_text(page.partition("```")[0].replace("experiment.yaml --nproc 8 --resume", arguments))
+    for program, text in (("srun", 'exec "$@"'), ("scontrol", f'echo "$@" >> {tmp_path}/asked')):
+        (tmp_path / program).write_text(f"#!/bin/bash\n{text}\n")
+        (tmp_path / program).chmod(0o755)
+    meeting = meet("step 3")
+    path = f"{tmp_path}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    variables = environment(PATH=path, SLURM_JOB_ID="17", **meeting.environment)
+    turn = subprocess.Popen(["bash", job], cwd=folder, env=variables)
+    training = meeting.wait(turn)
+    os.kill(training if page is STEPS else turn.pid, signal.SIGUSR1)
+    time.sleep(0.3)
+    meeting.end()
+    assert turn.wait(PATIENCE) == 75
+    assert status_of(folder / "runs" / name)["reason"] == "SIGUSR1"
+    assert (tmp_path / "asked").read_text() == "requeue 17\n"
+    assert subprocess.run(["bash", job], cwd=folder, env=variables, timeout=PATIENCE).returncode == 0
+    assert (tmp_path / "asked").read_text() == "requeue 17\n"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGUSR1"])
 @pytest.mark.parametrize("moment", ["build@1", "start@0", "batch@1", "step 6@1", "validation 8@0", "epoch 1@1"])
