@@ -145,3 +145,7 @@ def test_the_numbers_are_those_of_the_run_that_was_never_killed(runs):
     assert killed == whole
     for read in (of_jsonl, of_csv, of_mlflow):
         assert sorted(read(runs[1])) == whole
+
+
+def test_exact_resumes_go_on_in_the_same_run_of_a_tracker(runs):
+    assert len(list(runs[1].glob("mlruns/*/*/metrics"))) == 1
