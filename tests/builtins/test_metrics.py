@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import torchmetrics
 from torch import Tensor
 
 from offline_trainer_core.errors import ComponentError, DataError
+from offline_trainer_core.record import CheckpointStore
 from ot_builtins.metrics import Accuracy, MeanAbsoluteError, MeanSquaredError, TorchMetrics
 
 SIZES = (8, 8, 3)
@@ -144,3 +146,31 @@ def test_a_metric_of_torchmetrics_that_cannot_be_built_is_named(monkeypatch: pyt
     monkeypatch.setitem(sys.modules, "torchmetrics", None)
     with pytest.raises(ComponentError, match=r"pip install 'ot-builtins\[torchmetrics\]'"):
         TorchMetrics("R2Score")
+
+
+SAVED = {
+    "mse": lambda: MeanSquaredError(),
+    "mse with padding": lambda: MeanSquaredError(mask_path="is_pad"),
+    "sums": lambda: TorchMetrics("MeanSquaredError"),
+    "lists of batches": lambda: TorchMetrics("CatMetric"),
+    "a metric of metrics": lambda: TorchMetrics("MinMaxMetric", {"base_metric": torchmetrics.MeanSquaredError()}),
+}
+
+
+@pytest.mark.parametrize("kind", SAVED)
+def test_a_metric_that_is_saved_between_two_batches_goes_on_where_it_was(tmp_path: Path, kind: str) -> None:
+    def update(metric: Any, seen: list[dict[str, Tensor]]) -> Any:
+        if kind == "lists of batches":
+            for batch in seen:
+                metric._metric.update(batch["prediction"])
+            return metric
+        return updated(metric, seen)
+
+    seen, store = batches(), CheckpointStore(tmp_path)
+    whole, half, rest, fresh = (SAVED[kind]() for _ in range(4))
+    store.save("half", {"train_metrics.mine": update(half, seen[:2]).state_dict()}, counters={})
+    rest.load_state_dict(store.load("half").state["train_metrics.mine"])
+    results = [update(metric, part).compute() for metric, part in ((whole, seen), (rest, seen[2:]), (fresh, seen[2:]))]
+    expected, found, without = (torch.stack([torch.as_tensor(v).sum() for v in r.values()]) for r in results)
+    assert torch.equal(found, expected)
+    assert not torch.equal(without, expected)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from types import NoneType
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -162,7 +163,6 @@ class TorchMetrics:
             self._metric = getattr(library, type)(**(kwargs or {}), sync_on_compute=False)
         except (TypeError, ValueError) as error:
             raise ComponentError(f"metric.torchmetrics: {type}: {error}") from error
-        self._metric.persistent(True)
         self.name = name or type
         self.stages = tuple(stages)
         self._pred_path, self._target_path = pred_path, target_path
@@ -192,13 +192,22 @@ class TorchMetrics:
         self._metric.reset()
 
     def state_dict(self) -> dict[str, Any]:
-        return {"sums": dict(self._metric.state_dict()), "updates": [m._update_count for m in self._counting()]}
+        return {"held": [_held(metric) for metric in self._all()]}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self._metric.load_state_dict(state["sums"])
-        for metric, updates in zip(self._counting(), state["updates"], strict=True):
-            metric._update_count, metric._computed = updates, None
+        for metric, held in zip(self._all(), state["held"], strict=True):
+            vars(metric).update(held)
 
-    def _counting(self) -> list[Any]:
+    def _all(self) -> list[Any]:
         """Return the metric and those that it is made of."""
         return [module for module in self._metric.modules() if hasattr(module, "_update_count")]
+
+
+def _held(metric: Any) -> dict[str, Any]:
+    """Return the numbers that a metric of torchmetrics has gathered; its own `state_dict` has not all of them."""
+    return {
+        name: value
+        for name, value in vars(metric).items()
+        if isinstance(value, (Tensor, int, float, NoneType))
+        or (isinstance(value, list) and all(isinstance(item, Tensor) for item in value))
+    }

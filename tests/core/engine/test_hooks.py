@@ -80,6 +80,23 @@ def test_hooks_are_called_in_the_order_of_hookspecs(everything):
     assert called == [name for name in written if name not in ("on_log", "on_exception", "on_interrupt", "on_resume")]
 
 
+def test_on_interrupt_is_called_in_place_of_the_end_of_a_validation(make_parts, small):
+    from offline_trainer_core.engine import LoopSettings
+
+    class AsksInBetween(recorder("on_interrupt", "on_validation_end").__class__):
+        def on_validation_start(self, context):
+            context.stop("enough", resumable=True)
+
+    listener = AsksInBetween()
+    parts = make_parts(callbacks={"listener": listener}, datamodule=small.Data(val=small.Batches(count=2)))
+    with Session(parts, LoopSettings(max_steps=3)) as session:
+        batch, last = next(session.batches())
+        session.train_on(batch, last)
+        assert session.validate() == {}
+        assert session.interrupted
+    assert listener.calls == ["on_interrupt"]
+
+
 def test_on_exception_is_called_with_what_went_wrong(make_parts, small):
     seen = []
 
