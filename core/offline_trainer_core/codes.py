@@ -64,7 +64,7 @@ CODES: dict[str, str] = {
     "incompatible-plugin": "The package was made for another version of the core. Install one that fits.",
     "missing-extra": "The component needs an optional dependency of its package that is not installed.",
     "missing-module": "A module is not there. Install what brings it, or correct its name.",
-    "distribution-not-allowed": "What is named comes from a package that the settings, or the environment, do not allow.",
+    "distribution-not-allowed": "What is named comes from a package that the settings or the environment do not allow.",
     "target-form": "`_target_` is not of the form `module.attribute`.",
     "target-not-allowed": "`_target_` is off. Name an installed component, or set `settings.allow_target`.",
     "import-not-allowed": "The settings do not let this module be imported. See `settings.allowed_import_prefixes`.",

@@ -9,7 +9,7 @@ __all__ = ["FORMS", "seconds_of"]
 FORMS = "minutes, MM:SS, HH:MM:SS, D-HH, D-HH:MM, D-HH:MM:SS"
 """What `seconds_of` reads."""
 
-_NUMBER = r"\d{1,7}"
+_NUMBER = "[0-9]{1,7}"
 _DAYS = re.compile(rf"({_NUMBER})-({_NUMBER})(?::({_NUMBER}))?(?::({_NUMBER}))?")
 _HOURS = re.compile(rf"({_NUMBER}):({_NUMBER}):({_NUMBER})")
 _MINUTES = re.compile(rf"({_NUMBER})(?::({_NUMBER}))?")

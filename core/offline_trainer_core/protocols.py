@@ -163,8 +163,8 @@ class Algorithm(Protocol):
 class Metric(Protocol):
     """`metric.*`: called by the trainer for every batch of validation (and of training if `stages` names it).
 
-    Optional: `state_dict` and `load_state_dict`, without which a metric of training begins anew where a run is resumed in
-    the middle of an epoch.
+    Optional: `state_dict` and `load_state_dict`, without which a metric of training begins anew where a run is resumed
+    in the middle of an epoch.
     """
 
     def update(self, *, outputs: Any, targets: Any, batch: Any, stage: Stage) -> None: ...
@@ -212,8 +212,8 @@ class Evaluation(Protocol):
 class Strategy(Protocol):
     """`strategy.*`: how a model lives on the processes of a run. Called by the trainer.
 
-    Optional: `synchronise(models)`, called before validation and evaluation with what `wrap` returned: gives the buffers
-    of every process the values that they have on the first one, as a checkpoint does.
+    Optional: `synchronise(models)`, called before validation and evaluation with what `wrap` returned: gives the
+    buffers of every process the values that they have on the first one, as a checkpoint does.
     """
 
     def wrap(self, model: nn.Module, device: torch.device) -> nn.Module:

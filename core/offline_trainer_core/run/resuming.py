@@ -22,9 +22,9 @@ from offline_trainer_core.types import Exactness, RunInfo
 __all__ = ["compared", "judged"]
 
 _WAYS_ON = (
-    "undo it; or let it take effect from there on: --accept-changes (in Python: accept_changes=True), which works as long "
-    "as the weights fit; or begin another run with these weights: another run.name, no --resume, and 'weights' of a "
-    "model component"
+    "undo it; or let it take effect from there on: --accept-changes (in Python: accept_changes=True), which works as "
+    "long as the weights fit; or begin another run with these weights: another run.name, no --resume, and 'weights' of "
+    "a model component"
 )
 
 
