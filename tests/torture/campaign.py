@@ -132,6 +132,8 @@ class Campaign:
             last.checkpoints += 1
             last.different += self.reference.differences(path)
         last.resume = next((line for line in life.output.splitlines() if line.startswith("resume: ")), "")
+        if life.began_from >= 0 and life.published and not last.resume.startswith("resume: exact"):
+            last.different.append(f"it said '{last.resume}'")
 
     def _count(self, life: Life, verdicts: list[Verdict]) -> None:
         if life.began_from < 0:

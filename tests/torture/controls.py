@@ -10,9 +10,8 @@ from lives import Configuration, Death, Run
 
 __all__ = ["Controls", "all_effects"]
 
-MID_EPOCH = Death("backward", 110)
-AT_EPOCH_END = Death("backward", 408)
-"""Shortly after a checkpoint, a metric and an evaluation of one and the same step."""
+MID_EPOCH = Death("backward", 162)
+"""In the second epoch, within step 28, after lines that the checkpoint of step 24 has not seen."""
 
 
 class Controls:
@@ -24,18 +23,12 @@ class Controls:
         life = self.run.live(None)
         assert life.code == 0, life.output
         self.reference = Reference(self.run.dir, life.published)
-        self._killed: dict[Death, Run] = {}
-
-    def _killed_at(self, death: Death) -> Run:
-        if death not in self._killed:
-            self._killed[death] = Run(self._folder / f"killed-{death.ordinal}", self._configuration)
-            self._killed[death].live(death)
-        return self._killed[death]
+        self._killed = Run(folder / "killed", self._configuration)
+        self._killed.live(MID_EPOCH)
 
     def effect_of(self, fault: str) -> str:
         """Return what the comparison finds when a run is resumed with `fault`, or with "" for none."""
-        killed = self._killed_at(AT_EPOCH_END if fault == "lines are logged twice" else MID_EPOCH)
-        run = Run(self._folder / (fault or "nothing").replace(" ", "-"), self._configuration, killed.folder)
+        run = Run(self._folder / (fault or "nothing").replace(" ", "-"), self._configuration, self._killed.folder)
         began_from = newest_good(run.dir)
         life = run.live(None, began_from, fault=fault)
         if life.code:

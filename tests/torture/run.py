@@ -49,11 +49,12 @@ if __name__ == "__main__":
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--side-by-side", type=int, default=2, help="how many runs are alive at a time")
+    parser.add_argument("--folder", type=Path, help="where to leave the runs; by default they are removed")
     parser.add_argument("--json", type=Path, help="where to write everything that was found")
     given = parser.parse_args()
     hits = HITS if given.kills // 2 >= HITS * len(POINTS) else 0
     with tempfile.TemporaryDirectory(prefix="torture-") as folder:
-        found = torture(given.kills, given.seed, Path(folder), given.side_by_side)
+        found = torture(given.kills, given.seed, given.folder or Path(folder), given.side_by_side)
     print(f"\n{as_text(*found, hits)}\n\n{time.monotonic() - BEGAN:.0f} s")
     if given.json:
         given.json.write_text(json.dumps(as_json(*found, hits), indent=1))

@@ -49,6 +49,14 @@ def _reseeds(restore: Any) -> Any:
     return restore_and_reseed
 
 
+def _keeps_too_much(open_record: Any) -> Any:
+    @wraps(open_record)
+    def keep_later_lines(self: Any, run: Any, resume_step: int | None) -> None:
+        open_record(self, run, None if resume_step is None else resume_step + 10)
+
+    return keep_later_lines
+
+
 def _finds_nothing(latest: Any) -> Any:
     @wraps(latest)
     def none(self: Any) -> None:
@@ -66,6 +74,9 @@ FAULTS: dict[str, dict[str, Change]] = {
     "the generators are not restored": {"offline_trainer_core.engine.seeding:Generators.load_state_dict": _forgets},
     "the run is seeded again": {"offline_trainer_core.engine.saving:Saver.restore": _reseeds},
     "a batch is read twice": {"ot_builtins.data.dataset:SampleLoader.set_epoch": _starts_epochs_over},
-    "lines are logged twice": {"offline_trainer_core.record.metrics:RecordLogger.load_state_dict": _forgets},
+    "lines are logged twice": {
+        "offline_trainer_core.record.metrics:RecordLogger.load_state_dict": _forgets,
+        "offline_trainer_core.record.metrics:RecordLogger.open": _keeps_too_much,
+    },
     "the checkpoint is not looked for": {"offline_trainer_core.record.store:CheckpointStore.latest": _finds_nothing},
 }
