@@ -41,11 +41,12 @@ def launch(
 
 
 def _of_the_run(code: int, folder: RunFolder, began: float) -> int:
-    """Return the exit code of a run whose launcher left by a signal, after its processes."""
-    status = folder.status if code > 128 and _is_ours(folder, began) else None
-    if status is None:
+    """Return the exit code of a run whose launcher left by a signal, when its processes had ended."""
+    if code <= 128:
         return code
-    return {"stopped": RunStopped.exit_code, "finished": 0, "failed": DeviceError.exit_code}.get(status.status, code)
+    if folder.status is None or not _is_ours(folder, began):
+        return RunStopped.exit_code  # before anything began
+    return {"stopped": RunStopped.exit_code, "finished": 0}.get(folder.status.status, 130)
 
 
 def _record_end(folder: RunFolder, began: float, reason: str, *, unless_said: bool = False) -> None:
