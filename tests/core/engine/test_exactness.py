@@ -136,6 +136,24 @@ def test_the_state_of_a_part_that_cannot_be_left_out_is_insisted_on(verdict, sma
         verdict({"algorithm": Remembers()}, {"algorithm": small.Fit()})
 
 
+def test_what_is_saved_after_the_end_of_a_shorter_run_has_seen_what_a_longer_one_does_not_do(make_parts, small):
+    class SavesAfterwards:
+        def on_fit_start(self, context):
+            context.save_at_end = False
+
+        def on_fit_end(self, context):
+            context.save_checkpoint("afterwards")
+
+    def go(steps, **changes):
+        with Session(make_parts(**changes), LoopSettings(max_steps=steps)) as session:
+            session.finish()
+        return session.context.exactness
+
+    go(0, callbacks={"save": SavesAfterwards()})
+    assert str(go(0, resume_from="afterwards")) == "exact"
+    assert str(go(5, resume_from="afterwards")) == "order-only (it was saved after a run that was shorter)"
+
+
 def test_every_checkpoint_tells_of_the_resumes_before_it(verdict, make_parts, train):
     _, store = verdict({}, stop_at=5)
     train(make_parts(resume_from="step_00000005"), max_steps=5)
