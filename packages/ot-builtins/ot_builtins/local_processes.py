@@ -28,15 +28,17 @@ def run_processes(arguments: Sequence[str], count: int) -> list[Ending]:
     """Run `ot <arguments>` on `count` processes; return how they ended, in that order, but for those that were killed
     here because another one had failed.
     """
-    with listening() as signals, _started(arguments, count) as processes:
-        try:
-            return _watched(processes, signals)
-        except KeyboardInterrupt:  # a second signal
-            _send(processes, signal.SIGTERM)
-            end = monotonic() + SECONDS_TO_FOLLOW
-            while _alive(processes) and monotonic() < end:
-                sleep(SECONDS_BETWEEN_LOOKS)
-            raise
+    with listening() as signals:
+        signals.patient = True
+        with _started(arguments, count) as processes:
+            try:
+                return _watched(processes, signals)
+            except KeyboardInterrupt:  # a second signal
+                _send(processes, signal.SIGTERM)
+                end = monotonic() + SECONDS_TO_FOLLOW
+                while _alive(processes) and monotonic() < end:
+                    sleep(SECONDS_BETWEEN_LOOKS)
+                raise
 
 
 @contextmanager
@@ -54,10 +56,8 @@ def _started(arguments: Sequence[str], count: int) -> Iterator[list[subprocess.P
             for rank in range(count):
                 environment, sockets = _environment(rank, count, server)
                 processes.append(subprocess.Popen(command, env=environment, pass_fds=sockets, start_new_session=True))
-        with listening() as signals:
-            signals.patient = True
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-            yield processes
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        yield processes
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         _send(processes, signal.SIGKILL)
