@@ -8,7 +8,7 @@ before they are looked at, so that every process comes to the same verdict witho
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal, NamedTuple, Protocol
 
 import torch
@@ -77,8 +77,13 @@ class Guard:
         self._inverses = {1: self._one}
         self._unread: list[tuple[Place, Tensor]] = []
         self._in_a_row = 0
-        self.skipped = 0
-        """Steps of an optimizer that were left out, as far as they were read."""
+        self._said = False
+
+    def state_dict(self) -> dict[str, int]:
+        return {"skipped_in_a_row": self._in_a_row}
+
+    def load_state_dict(self, state: Mapping[str, int]) -> None:
+        self._in_a_row = state["skipped_in_a_row"]
 
     def pass_gradients(self, gradients: list[Tensor], loss: Tensor, divisor: int, optimizer: Optimizer) -> bool:
         """Divide `gradients`, those of `divisor` batches, by their number; return whether to call the optimizer.
@@ -137,11 +142,11 @@ class Guard:
                 self._in_a_row = 0
 
     def _react(self, place: Place, loss: float | None) -> None:
-        self.skipped += 1
         self._in_a_row += 1
         ended = self._reaction == "raise" or self._in_a_row > _IN_A_ROW
         if ended:
             skipped = f"\n  the {_IN_A_ROW} steps before it were left out too" if self._reaction == "skip" else ""
             raise NonFiniteError(self._inquire(place, loss=loss, ended=True) + skipped)
-        if self.skipped == 1:
+        if not self._said:
+            self._said = True
             log.warning("%s", self._inquire(place, loss=loss, ended=False))

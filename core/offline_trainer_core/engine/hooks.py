@@ -56,7 +56,6 @@ class Hooks:
         for name, listener in reversed(dict(listeners).items()):
             _refuse_misspelled(name, listener)
             manager.register(listener, name)
-        self.listeners = dict(listeners)
         for name in SPECS:
             setattr(self, name, _compile(getattr(manager.hook, name), name))
 

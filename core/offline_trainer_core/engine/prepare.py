@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import nn
@@ -36,24 +36,24 @@ class LoopSettings:
     grad_accum_steps: int = 1
     grad_clip_norm: float | None = None
     optim_steps_per_batch: int = 1
-    on_nonfinite: Literal["raise", "skip", "ignore"] = "raise"
-
-    @property
-    def reaction(self) -> Reaction:
-        return self.on_nonfinite
+    on_nonfinite: Reaction = "raise"
 
 
 @dataclass
 class Workshop:
     """Everything a session works with, ready for use."""
 
-    context: RunContext
     train_loader: Any
     val_loader: Any
     replicas: dict[str, nn.Module]
     """What to call in training: the models, wrapped by the strategy where they have gradients."""
     slots: dict[str, OptimizerSlot]
     train_metrics: Mapping[str, Any]
+
+    def learning_rates(self) -> dict[str, float]:
+        """Return that of every optimizer, by the name that it is logged under."""
+        rates = {f"lr/{name}": slot.optimizer.param_groups[0]["lr"] for name, slot in self.slots.items()}
+        return rates if len(rates) != 1 else {"lr": next(iter(rates.values()))}
 
 
 def furnish(parts: Parts, context: RunContext, settings: LoopSettings) -> Workshop:
@@ -64,12 +64,11 @@ def furnish(parts: Parts, context: RunContext, settings: LoopSettings) -> Worksh
     context.normalizer = _normalizer(parts, context)
     _shape_models(parts, context, train_loader)
     replicas = _replicas(parts, context)
-    modules = context.models
     _set_up_algorithm(parts, context, replicas)
-    slots = _optimizers(parts, modules, context.max_steps)
+    slots = _optimizers(parts, context.models, context.max_steps)
     context.optimizers = {name: slot.optimizer for name, slot in slots.items()}
     context.schedulers = {name: slot.schedule for name, slot in slots.items() if slot.schedule is not None}
-    return Workshop(context, train_loader, val_loader, replicas, slots, deepcopy(of_stage(context.metrics, "train")))
+    return Workshop(train_loader, val_loader, replicas, slots, deepcopy(of_stage(context.metrics, "train")))
 
 
 def _place_data(datamodule: Any, context: RunContext) -> tuple[Any, Any]:

@@ -35,6 +35,18 @@ class Progress(_Marks):
     """The same on every process: the marks of the last step, and what the context tells of it."""
 
     context: RunContext = field(kw_only=True)
+    resumed_at: int = field(default=-1, init=False)
+    """The step at which a checkpoint found the run, of which something may be done already; -1 in a fresh run."""
+    repeats: bool = field(default=False, init=False)
+    """Whether the next batch is that of a step which the checkpoint found open: it is trained already."""
+
+    def resume(self) -> None:
+        """Note where the run goes on, once everything is restored."""
+        self.resumed_at, self.repeats = self.context.state.global_step, self.open
+
+    def done_before(self, step: int) -> bool:
+        """Whether what was last done at `step` was done before the resume, and the run has made no step since."""
+        return step == self.context.state.global_step == self.resumed_at
 
     def state_dict(self) -> dict[str, Any]:
         context = self.context

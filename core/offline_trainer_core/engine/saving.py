@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from offline_trainer_core.engine.context import RunContext
+from offline_trainer_core.engine.guard import Guard
 from offline_trainer_core.engine.hooks import Hooks
+from offline_trainer_core.engine.progress import Progress
 from offline_trainer_core.engine.state import Counters, Difference, Surroundings, gather, is_stateful, restore
 from offline_trainer_core.errors import CheckpointError
 from offline_trainer_core.types import Exactness
@@ -16,7 +18,7 @@ __all__ = ["Restored", "Saver", "name_of", "shared_parts"]
 
 _RENEWED = {"model": "surroundings.", "normalize": "normalizer"}
 """What an accepted change of a section keeps from being taken back: what is frozen, and the statistics."""
-_NOT_OF_A_POLICY = ("progress", "precision", "optimizers.", "loggers.")
+_NOT_OF_A_POLICY = ("progress", "precision", "guard", "optimizers.", "loggers.")
 
 
 def shared_parts(context: RunContext, parts: Mapping[str, Any]) -> dict[str, Any]:
@@ -30,6 +32,7 @@ def shared_parts(context: RunContext, parts: Mapping[str, Any]) -> dict[str, Any
         **{f"optimizers.{name}": slot for name, slot in parts["slots"].items()},
         "normalizer": context.normalizer,
         "precision": parts["precision"],
+        "guard": parts["guard"],
         "counters": Counters(context.state),
         "progress": parts["progress"],
     }
@@ -57,33 +60,51 @@ class Saver:
     """Writes checkpoints of a session into the run's store, and brings a session back from one."""
 
     def __init__(
-        self, context: RunContext, *, shared: Mapping[str, Any], own: Mapping[str, Any], progress: Any, hooks: Hooks
+        self,
+        context: RunContext,
+        *,
+        shared: Mapping[str, Any],
+        own: Mapping[str, Any],
+        progress: Progress,
+        hooks: Hooks,
+        guard: Guard,
     ) -> None:
         """`shared` are the parts that are the same on every process, `own` those that each process has for itself."""
-        self._context, self._progress, self._hooks = context, progress, hooks
+        self._context, self._progress, self._hooks, self._guard = context, progress, hooks, guard
         self._shared, self._own = shared, own
         self._prefix = f"rank{context.run.rank}."
         self._saved: dict[str, object] = {}
         """Name of a checkpoint → the moment that it holds."""
         self._resumes: list[Mapping[str, Any]] = []
-        self.requests: dict[str, bool] = {}
+        self._requests: dict[str, bool] = {}
         """Name of a checkpoint that was asked for → whether training may go on while it is written."""
+        self.ended = False
+        """Whether no step follows: what is asked for from now on is saved at once."""
 
     def request(self, name: str, asynchronous: bool) -> Path:
-        """Remember to save `name`; return the folder that it will have."""
-        self.requests[name] = asynchronous and self.requests.get(name, True)
+        """Save `name` at the next boundary; return the folder that it will have."""
+        self._requests[name] = asynchronous and self._requests.get(name, True)
+        if self.ended:
+            self.at_boundary()
         folder: Path = self._context.run.checkpoints.dir
         return folder / name
 
-    def carry_out(self, *, asynchronous: bool = True) -> None:
-        """Save what was asked for, unless it holds this moment already; every process calls this."""
-        requests, self.requests = self.requests, {}
+    def at_boundary(self) -> None:
+        """Save what was asked for, unless it holds this moment already.
+
+        Every process calls this where every listener has heard of all that the state holds.
+        """
+        if not self._requests:
+            return
+        self._guard.read()  # what is saved is a state that no bad step lies before
+        requests, self._requests = self._requests, {}
         for name, may_wait in requests.items():
             if self._saved.get(name) != self._moment:
-                self._save(name, asynchronous and may_wait)
+                self._save(name, may_wait and not self.ended)
 
     def save_last(self) -> None:
         """Save this moment, unless a checkpoint holds it."""
+        self._guard.read()
         if self._moment not in self._saved.values():
             self._save(name_of(self._context.state.global_step), asynchronous=False)
 

@@ -40,10 +40,10 @@ class OptimizerSlot:
     remarks: list[str] = field(default_factory=list)
     """Why what was restored does not go on exactly as it would have."""
     parameters: list[Tensor] = field(init=False)
+    """All that it owns, whether they have gradients at the moment or not."""
 
     def __post_init__(self) -> None:
-        groups = self.optimizer.param_groups
-        self.parameters = [p for group in groups for p in group["params"] if p.requires_grad]
+        self.parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
 
     def state_dict(self) -> dict[str, Any]:
         return {

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
+from torch.optim import Optimizer
 
 from offline_trainer_core.engine.guard import Guard
 from offline_trainer_core.engine.hooks import Hooks
@@ -26,6 +27,7 @@ class Stepper:
         self,
         slots: Mapping[str, OptimizerSlot],
         *,
+        models: Mapping[str, nn.Module],
         state: TrainState,
         precision: Precision,
         guard: Guard,
@@ -33,11 +35,9 @@ class Stepper:
         context: Any,
         device: torch.device,
         metrics: tuple[Any, ...],
-        trainable: int,
         grad_clip_norm: float | None,
     ) -> None:
-        """`trainable` counts the parameters with gradients of all models: where one optimizer owns them all, backward
-        need not be told where gradients go."""
+        """`models` are all models of the run, whether `slots` train them or not."""
         self.slots = dict(slots)
         self.device = device
         self.boundary = True
@@ -47,12 +47,13 @@ class Stepper:
         self._guard = guard
         self._context = context
         self._metrics = metrics
-        self._trainable = trainable
         self._clip = grad_clip_norm
         self._post_loss: Callable[..., Any] | None = hooks.post_loss
         self._take_over: Callable[..., Any] | None = hooks.optimizer
-        self._groups: dict[str | tuple[str, ...], tuple[tuple[OptimizerSlot, ...], list[Tensor] | None]] = {}
         self._names = tuple(self.slots)
+        self._owns_all = _owns_all(self.slots.values(), models.values())
+        self._groups: dict[str | tuple[str, ...], tuple[tuple[OptimizerSlot, ...], bool]] = {}
+        """Names of optimizers → their slots, and whether these own everything that has gradients."""
 
     @property
     def global_step(self) -> int:
@@ -75,40 +76,33 @@ class Stepper:
 
     def optimize(self, names: str | tuple[str, ...], loss: Tensor) -> None:
         """Minimise `loss` with the named optimizers. See `protocols.Step.optimize`."""
-        slots, inputs = self._groups.get(names) or self._group(names)
+        slots, everything = self._groups.get(names) or self._group(names)
         if self._post_loss is not None:
             loss = self._post_loss(context=self._context, names=tuple(s.name for s in slots), loss=loss)
-        self._precision.scale(loss).backward(inputs=inputs)  # type: ignore[no-untyped-call]
+        # Asked for anew every time: callbacks freeze and unfreeze parameters.
+        inputs = None if everything else [p for slot in slots for p in slot.parameters if p.requires_grad]
+        if inputs is None or inputs:
+            self._precision.scale(loss).backward(inputs=inputs)  # type: ignore[no-untyped-call]
         for slot in slots:
             slot.pending += 1
             if self.boundary:
                 self._step(slot, loss)
 
-    def _group(self, names: str | tuple[str, ...]) -> tuple[tuple[OptimizerSlot, ...], list[Tensor] | None]:
+    def _group(self, names: str | tuple[str, ...]) -> tuple[tuple[OptimizerSlot, ...], bool]:
         wanted = (names,) if isinstance(names, str) else names
         unknown = [name for name in wanted if name not in self.slots]
         if unknown:
             raise ComponentError(f"no optimizer {unknown[0]!r}; this run has: {', '.join(self.slots)}")
         slots = tuple(self.slots[name] for name in wanted)
-        inputs = [p for slot in slots for p in slot.parameters]
-        group = (slots, None if len(inputs) == self._trainable else inputs)
-        self._groups[names] = group
+        group = self._groups[names] = (slots, self._owns_all and len(slots) == len(self.slots))
         return group
 
     def _step(self, slot: OptimizerSlot, loss: Tensor) -> None:
         divisor, slot.pending = slot.pending, 0
-        optimizer, scaler = slot.optimizer, self._precision.scaler
-        if scaler is not None:
-            scaler.unscale_(optimizer)
         gradients = [p.grad for p in slot.parameters if p.grad is not None]
-        if scaler is None:
-            proceed = self._guard.pass_gradients(gradients, loss, divisor, optimizer)
-        else:
-            proceed = True
-            if divisor != 1:
-                torch._foreach_div_(gradients, divisor)
-        if proceed:
-            if self._clip is not None and gradients:
+        # There are none where all that the optimizer owns is frozen for the moment.
+        if gradients and self._average(gradients, loss, divisor, slot.optimizer):
+            if self._clip is not None:
                 self.last_grad_norm = get_total_norm(gradients)
                 clip_grads_with_norm_(slot.parameters, self._clip, self.last_grad_norm)
             self._call(slot, loss)
@@ -116,6 +110,16 @@ class Stepper:
             parameter.grad = None
         slot.steps += 1
         self._schedule(slot, "step")
+
+    def _average(self, gradients: list[Tensor], loss: Tensor, divisor: int, optimizer: Optimizer) -> bool:
+        """Make of the gradients of `divisor` batches their mean; return whether the optimizer may step on it."""
+        scaler = self._precision.scaler
+        if scaler is None:
+            return self._guard.pass_gradients(gradients, loss, divisor, optimizer)
+        scaler.unscale_(optimizer)
+        if divisor != 1:
+            torch._foreach_div_(gradients, divisor)
+        return True
 
     def _call(self, slot: OptimizerSlot, loss: Tensor) -> None:
         optimizer, scaler = slot.optimizer, self._precision.scaler
@@ -156,3 +160,9 @@ class Stepper:
                     f"{', '.join(metrics) or 'nothing'}"
                 )
             bundle.scheduler.step(metrics[monitor])
+
+
+def _owns_all(slots: Iterable[OptimizerSlot], models: Iterable[nn.Module]) -> bool:
+    """Whether every parameter with gradients has an optimizer, so that backward need not be told where they go."""
+    owned = {id(parameter) for slot in slots for parameter in slot.parameters}
+    return all(id(p) in owned for model in models for p in model.parameters() if p.requires_grad)

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from offline_trainer_core import LossOutput, NonFiniteError
-from offline_trainer_core.engine import session as session_module
+from offline_trainer_core.engine import assembly
 from offline_trainer_core.engine.guard import Guard
 
 
@@ -44,7 +44,7 @@ def parts(request: Any, make_parts: Any, monkeypatch: Any) -> Any:
     """Return a function that makes parts; verdicts are read at once, or left on the device until they are logged."""
     if request.param == "read at once":
         return make_parts
-    monkeypatch.setattr(session_module, "Guard", partial(Guard, deferred=True))
+    monkeypatch.setattr(assembly, "Guard", partial(Guard, deferred=True))
     return partial(make_parts, optimizer_factory=Fused())
 
 
@@ -141,7 +141,7 @@ def test_a_loss_that_overflows_names_gradients_and_samples_and_what_was_logged_l
 def test_an_overflow_that_is_read_later_is_looked_for_again_with_the_weights_that_it_had(
     make_parts: Any, train: Any, small: Any, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(session_module, "Guard", partial(Guard, deferred=True))
+    monkeypatch.setattr(assembly, "Guard", partial(Guard, deferred=True))
 
     class Steep(small.SquaredError):  # type: ignore[name-defined, misc]
         def __call__(self, **given: Any) -> LossOutput:

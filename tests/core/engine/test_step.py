@@ -253,3 +253,107 @@ def test_a_model_without_an_optimizer_is_refused_unless_it_is_frozen(make_parts,
         make_parts(models=models, algorithm=OnlyCritic(), optimizer_factory=factory, model_options=frozen), max_steps=3
     )
     assert torch.equal(models["actor"].weight, before)
+
+
+class Freezes:
+    """A callback that decides at every step which layers have gradients."""
+
+    def __init__(self, layers, is_frozen) -> None:
+        self.layers, self.is_frozen = layers, is_frozen
+
+    def on_fit_start(self, context):
+        self.on_train_step_end(context)
+
+    def on_train_step_end(self, context):
+        for name, layer in self.layers.items():
+            layer.requires_grad_(not self.is_frozen(name, context.state.global_step))
+
+
+def first_layer_in_the_middle(name, step):
+    return 4 <= step < 8
+
+
+def first_layer_in_the_beginning(name, step):
+    return step < 4
+
+
+def never(name, step):
+    return False
+
+
+def with_first_layer(small, is_frozen):
+    """Train by hand, and freeze the first layer as `is_frozen` says."""
+    model = small.network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+    for step, batch in enumerate(small.Batches()):
+        model[0].requires_grad_(not is_frozen("first", step))
+        optimizer.zero_grad()
+        nn.functional.mse_loss(model(batch["x"]), batch["y"]).backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 0.1)
+        optimizer.step()
+    return model
+
+
+@pytest.mark.parametrize("is_frozen", [first_layer_in_the_middle, first_layer_in_the_beginning])
+@pytest.mark.parametrize("before_the_run", [False, True], ids=["by a callback", "before the run"])
+def test_layers_that_are_frozen_and_unfrozen_at_run_time_train_as_by_hand(
+    make_parts, small, train, is_frozen, before_the_run
+):
+    parts = make_parts()
+    parts["model"][0].requires_grad_(not before_the_run)
+    parts["callbacks"] = {"freezes": Freezes({"first": parts["model"][0]}, is_frozen)}
+    train(parts, max_epochs=1, grad_clip_norm=0.1)
+    assert same(parts["model"], with_first_layer(small, is_frozen), rtol=1e-6, atol=0)
+    assert not same(parts["model"], with_first_layer(small, never), rtol=1e-3)
+    assert all(p.grad is None for p in parts["model"].parameters())
+
+
+def whole_networks_in_turn(name, step):
+    return step < 4 if name == "actor" else step >= 8
+
+
+def the_critic_alone(name, step):
+    return step >= 3 if name == "actor" else step == 6
+
+
+@pytest.mark.parametrize("is_frozen", [whole_networks_in_turn, the_critic_alone])
+def test_networks_that_are_frozen_and_unfrozen_leave_the_other_optimizer_its_own_gradients(
+    make_parts, small, train, is_frozen
+):
+    models = two_networks(small)
+    train(two_optimizers(make_parts, small, models, is_frozen), max_epochs=1)
+    mine = in_turn_by_hand(small, is_frozen)
+    for name in models:
+        assert same(models[name], mine[name], **EXACT)
+        assert not same(models[name], in_turn_by_hand(small, never)[name], rtol=1e-3)
+
+
+def test_float16_has_nothing_to_unscale_where_all_is_frozen(make_parts, small, train):
+    models = two_networks(small)
+    parts = two_optimizers(make_parts, small, models, lambda name, step: name == "actor", precision="fp16-mixed")
+    train(parts, max_epochs=1)
+    assert same(models["actor"], two_networks(small)["actor"], **EXACT)
+    assert not same(models["critic"], two_networks(small)["critic"], rtol=1e-3)
+
+
+def two_optimizers(make_parts, small, models, is_frozen, **changes):
+    factory = {"actor": small.Sgd(lr=0.1), "critic": small.Sgd()}
+    callbacks = {"freezes": Freezes(models, is_frozen)}
+    return make_parts(models=models, algorithm=TwoNetworks(), optimizer_factory=factory, callbacks=callbacks, **changes)
+
+
+def in_turn_by_hand(small, is_frozen):
+    """Train two networks by hand; one that is frozen makes no step."""
+    mine = two_networks(small)
+    actor = torch.optim.SGD(mine["actor"].parameters(), lr=0.1, momentum=0.9)
+    critic = torch.optim.SGD(mine["critic"].parameters(), lr=0.05, momentum=0.9)
+    for step, batch in enumerate(small.Batches()):
+        if not is_frozen("critic", step):
+            critic.zero_grad()
+            nn.functional.mse_loss(mine["critic"](batch["x"]), batch["y"]).backward()
+            critic.step()
+        if step % 2 == 0 and not is_frozen("actor", step):
+            actor.zero_grad()
+            mine["critic"](mine["actor"](batch["x"])).square().mean().backward()
+            actor.step()
+    return mine
