@@ -33,6 +33,15 @@ class Stops:
             context.stop("enough", resumable=True)
 
 
+class Listens:
+    """A logger that notes the verdict with which it is opened."""
+
+    exactness = None
+
+    def open(self, run, resume_step):
+        self.exactness = run.exactness
+
+
 @pytest.fixture
 def verdict(make_parts, train):
     """Return a function that stops a run at a step, goes on with other parts, and returns what it said."""
@@ -191,6 +200,21 @@ class Stream(IterableDataset):
 def test_which_loaders_repeat_themselves(loader, reason):
     found = why_not_repeatable(loader())
     assert found is None if reason is None else reason in found
+
+
+@pytest.mark.parametrize("loader", ["exact", "weights-only"])
+def test_loggers_are_opened_with_what_the_session_has_found_out(verdict, small, loader):
+    batches = small.Batches() if loader == "exact" else Plain(small.Batches())
+    first, listens = {"datamodule": small.Data(train=batches)}, Listens()
+    said, _ = verdict({**first, "loggers": {"listens": Listens()}}, {"loggers": {"listens": listens}})
+    assert listens.exactness == said
+    assert said.level == loader
+
+
+def test_loggers_of_a_new_run_hear_of_no_resume(make_parts, train):
+    listens = Listens()
+    train(make_parts(loggers={"listens": listens}), max_steps=1)
+    assert listens.exactness is None
 
 
 def test_the_scale_of_half_precision_losses_goes_on_where_it_was(make_parts, small, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -198,6 +199,27 @@ def test_without_bad_steps_nothing_is_said(parts: Any, train: Any, caplog: Any, 
 def test_a_run_that_only_skips_ends(parts: Any, train: Any) -> None:
     with pytest.raises(NonFiniteError, match=r"step 101 (.|\n)*the 100 steps before it were left out too"):
         train(parts(callbacks={"infinite": Infinite(*range(200))}), max_epochs=20, on_nonfinite="skip")
+
+
+class Leaves:
+    """Stops the run after a step; it is to be resumed."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_train_step_end(self, context: Any) -> None:
+        if context.state.global_step == self.step:
+            context.stop("enough for now", resumable=True)
+
+
+@pytest.mark.parametrize(("last_bad", "is_too_many"), [(101, True), (100, False)])
+def test_steps_that_are_skipped_in_a_row_are_counted_over_a_resume(
+    parts: Any, train: Any, last_bad: int, is_too_many: bool
+) -> None:
+    infinite = Infinite(*range(last_bad))
+    train(parts(callbacks={"infinite": infinite, "leaves": Leaves(60)}), max_steps=110, on_nonfinite="skip")
+    with pytest.raises(NonFiniteError, match="step 101 ") if is_too_many else nullcontext():
+        train(parts(callbacks={"infinite": infinite}, resume_from="auto"), max_steps=110, on_nonfinite="skip")
 
 
 def test_skips_that_do_not_follow_one_another_end_nothing(parts: Any, train: Any) -> None:

@@ -15,8 +15,14 @@ class Loader:
 
     def __iter__(self):
         for index in range(self.start, 4):
-            rows = self.data.order(self.epoch if self.train else 0, self.train)[4 * index : 4 * index + 4]
-            yield self.data.batch(rows.view(self.data.world_size, -1)[self.data.rank])
+            yield self.data.batch(self.rows(self.epoch if self.train else 0, index))
+
+    def rows(self, epoch, index):
+        rows = self.data.order(epoch, self.train)[4 * index : 4 * index + 4]
+        return rows.view(self.data.world_size, -1)[self.data.rank]
+
+    def samples(self, epoch, batch):
+        return [{"row": row} for row in self.rows(epoch, batch).tolist()]
 
 
 class Rows:
@@ -115,6 +121,21 @@ class Repeating(Rows):
 class TestRepeating(TestSound):
     breaks = ("test_processes_share_every_global_batch", "test_processes_validate_every_sample_once")
     make = Repeating
+
+
+class OneNameABatch(Loader):
+    def samples(self, epoch, batch):
+        return [{"batch": batch}]
+
+
+class Misnamed(Rows):
+    def train_dataloader(self):
+        return OneNameABatch(self, True)
+
+
+class TestMisnamed(TestSound):
+    breaks = ("test_every_row_of_a_batch_can_be_named",)
+    make = Misnamed
 
 
 class RandomValidation(Rows):
