@@ -87,6 +87,16 @@ def _name(field: str, part: str) -> str:
 
 
 def _affine(field: str, mode: str, statistics: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+    needed = (
+        ("min", "max", "mean", "std") if mode == "mean_std" else ("min", "max")
+    )  # the extremes tell what is constant
+    missing = [name for name in needed if name not in statistics]
+    if missing:
+        raise DataError(
+            f"normalize.{field}: {mode} needs the statistics {', '.join(needed)} of '{field}', and the data module has "
+            f"{', '.join(statistics) or 'none'}: let it give {' and '.join(missing)} too, or take the field out of "
+            "normalize"
+        )
     low, high = statistics["min"].float(), statistics["max"].float()
     if mode == "mean_std":
         shift, scale = statistics["mean"].float(), statistics["std"].float()

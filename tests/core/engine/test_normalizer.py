@@ -138,6 +138,30 @@ def test_what_cannot_be_normalized_is_refused(statistics, fields, message):
         Normalizer(fields, statistics)
 
 
+@pytest.mark.parametrize(
+    ("mode", "given", "message"),
+    [
+        ("min_max", {"mean", "std"}, "min_max needs the statistics min, max .* has mean, std: let it give min and max"),
+        ("mean_std", {"mean", "std"}, "mean_std needs the statistics min, max, mean, std .* has mean, std: .* min and"),
+        ("mean_std", {"min", "max", "mean"}, "let it give std too, or take the field out of normalize"),
+        ("min_max", set(), "the data module has none: let it give min and max too"),
+    ],
+)
+def test_statistics_that_lack_what_a_mode_needs_are_refused(statistics, mode, given, message):
+    partial = {name: value for name, value in statistics["observation"].items() if name in given}
+    with pytest.raises(DataError, match=f"^normalize.observation: .*{message}"):
+        Normalizer({"observation": mode}, {"observation": partial})
+
+
+def test_the_extremes_are_all_that_min_max_needs(rows, statistics):
+    extremes = {name: statistics["observation"][name] for name in ("min", "max")}
+    whole = Normalizer({"observation": "min_max"}, statistics)
+    assert torch.equal(
+        Normalizer({"observation": "min_max"}, {"observation": extremes}).normalize("observation", rows),
+        whole.normalize("observation", rows),
+    )
+
+
 def test_none_leaves_a_field_as_it_is(rows, statistics):
     normalizer = Normalizer({"observation": "none"}, {})
     assert torch.equal(normalizer({"observation": rows})["observation"], rows)
