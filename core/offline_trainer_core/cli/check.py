@@ -15,7 +15,7 @@ from offline_trainer_core.cli.options import (
     traceback_option,
 )
 from offline_trainer_core.cli.screen import print_problems
-from offline_trainer_core.config import in_text_order
+from offline_trainer_core.config import in_text_order, redacted
 from offline_trainer_core.errors import ComponentError, ConfigError, Problem
 from offline_trainer_core.plan import Layer, without_consequences
 from offline_trainer_core.run import try_check
@@ -78,12 +78,12 @@ def _import_all(config: Config, plan: Plan, registry: Registry) -> Iterator[Prob
         try:
             import_local_module(module.name, module.folder, registry)
         except ComponentError as error:
-            yield config.problem("import-failed", str(error), "imports")
+            yield config.problem("import-failed", redacted(str(error), config), "imports")
     for path, entry in plan.entries.items():
         try:
             entry.load()
         except ComponentError as error:
-            yield config.problem("import-failed", str(error), path)
+            yield config.problem("import-failed", redacted(str(error), config), path)
 
 
 def _print_text(layers: Sequence[Layer], problems: Sequence[Problem]) -> None:

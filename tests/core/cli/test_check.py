@@ -142,6 +142,17 @@ def test_deep_imports_the_components_and_says_which_cannot_be(anything, ot) -> N
     assert deep.returncode == 2
 
 
+def test_what_fails_at_an_import_is_said_without_secrets(anything, ot, site) -> None:
+    telling = "import os\nraise RuntimeError('no store with ' + os.environ['STORE_TOKEN'])\n"
+    site.add("telling", {"offline_trainer.components": {"trainer.telling": "telling:Trainer"}}, {"telling.py": telling})
+    anything.write_text(GOOD.replace("trainer.any", "trainer.telling").replace("  rate: 0.5\n", ""))
+    for style in ("text", "json", "github"):
+        done = ot("check", anything.name, "--deep", "--format", style, env={"STORE_TOKEN": "canary-of-an-import"})
+        assert done.returncode == 2
+        assert "no store with ***" in done.stdout
+        assert "canary-of-an-import" not in done.stdout + done.stderr
+
+
 @pytest.mark.parametrize(
     ("override", "listed", "setting"),
     [
