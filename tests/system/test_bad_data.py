@@ -228,12 +228,12 @@ FAULTS = {
     "a callback that fails": (
         [CALLBACK.format("breaks")],
         3,
-        ["cb.local.breaks", "local_parts.py:", "KeyError: 'shelf'", "is saved", "--resume"],
+        ["cb.local.breaks", "local_parts.py:", "KeyError: 'shelf'", "step_00000002 is saved", "--resume"],
     ),
     "a callback whose disk is full": (
         [CALLBACK.format("fills")],
         7,
-        ["cb.local.fills", "the disk is full", "make room", "is saved"],
+        ["cb.local.fills", "the disk is full", "make room", "step_00000002 is saved"],
     ),
 }  # fmt: skip
 

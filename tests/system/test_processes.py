@@ -236,6 +236,28 @@ def test_what_is_wrong_is_said_once_not_by_each_process(ot, change, code, messag
     assert "Traceback" not in done.stderr
 
 
+REFUSED_BY_PROCESS_0 = {
+    "a checkpoint that is not there": (["--resume=missing"], 5, "there is no checkpoint 'missing'"),
+    "a run folder that is taken": ([], 2, "holds a run already"),
+}
+
+
+@pytest.mark.parametrize(("change", "code", "message"), REFUSED_BY_PROCESS_0.values(), ids=REFUSED_BY_PROCESS_0)
+@pytest.mark.parametrize("start", ["ot", "torchrun"])
+def test_what_process_0_refuses_ends_all_at_once_with_one_message(ot, folder, alone, start, change, code, message):
+    started = time.monotonic()
+    if start == "ot":
+        done, _ = ot("alone", "supervised", *change, "--nproc", "2")
+        assert done.returncode == code
+        assert len(done.stderr.splitlines()) == 1, done.stderr
+    else:
+        done, _ = ot("alone", "supervised", *change, start=TORCHRUN)
+        assert done.returncode != 0
+    assert time.monotonic() - started < 60
+    assert done.stderr.count(message) == 1, done.stderr
+    assert json.loads((folder / "runs/alone/status.json").read_text())["status"] == "finished"
+
+
 def test_processes_of_torchrun_say_once_what_is_wrong(ot):
     done, _ = ot("wrong", "supervised", "data.batch_size=many", start=TORCHRUN)
     assert done.returncode != 0

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from offline_trainer_core.catalogue import Registry
-from offline_trainer_core.config import Config, masked, masked_places, redacted
+from offline_trainer_core.config import Config, concealing, masked, masked_places, redacted
 from offline_trainer_core.config.digest import config_digest
 from offline_trainer_core.config.dump import to_yaml
 from offline_trainer_core.distributed import Collectives, StoppedEarly
@@ -19,8 +19,9 @@ from offline_trainer_core.record import RunFolder, describe_environment, exclusi
 from offline_trainer_core.record.status import State
 from offline_trainer_core.run.choosing import Origin, choose
 from offline_trainer_core.run.lock import Lock
+from offline_trainer_core.run.processes import on_process_0
 from offline_trainer_core.run.resuming import compared, judged
-from offline_trainer_core.types import RunInfo
+from offline_trainer_core.types import Exactness, RunInfo
 
 __all__ = ["Wish", "describe_run", "folder_of", "open_run", "recorded"]
 
@@ -40,30 +41,43 @@ def open_run(
     """Create or open the run folder on process 0, keep other runs out of it, and write down what is about to run."""
     folder = RunFolder(folder_of(config).dir, collectives)
     with ExitStack() as held:
-        origin = _agreed_origin(wish.resume or config.plain("run.resume_from"), folder)
-        info = None
-        if origin.checkpoint is not None:  # what is refused is refused before the record is touched
-            info = replace(describe_run(config, plan, folder, collectives), resume_from=origin.checkpoint)
-            manifest = origin.manifest(folder.checkpoints)
-            deviations = compared(info, manifest, config, registry)
-            info = judged(info, manifest, deviations, accept_changes=wish.accept_changes)
-        if collectives.rank == 0:
-            _create(config, resume=origin.is_own, overwrite=wish.overwrite)
-            held.enter_context(exclusive(folder.dir))
-        collectives.broadcast_object(None)  # the others wait until the folder is there
-        info = info or describe_run(config, plan, folder, collectives)
-        if info.is_main:
-            _write_record(folder, info, config, plan)
+        with concealing(config):
+            info = describe_run(config, plan, folder, collectives)
+
+            def begin() -> _Resume:
+                origin = _origin(config, folder, wish)
+                resume = _judged(origin, info, config, registry, wish)  # refused before the record is touched
+                _create(config, resume=origin.is_own, overwrite=wish.overwrite)
+                held.enter_context(exclusive(folder.dir))
+                _write_record(folder, info, config, plan)
+                return resume
+
+            info = replace(info, **on_process_0(collectives, begin)._asdict())
         yield folder, info
 
 
-def _agreed_origin(wanted: str | None, folder: RunFolder) -> Origin:
-    """Return where the run goes on from, as process 0 sees it."""
-    origin = Origin(None, is_own=False)
-    if folder.collectives.rank == 0:
-        refuse_running(folder.dir)
-        origin = choose(wanted, folder.checkpoints) if wanted is not None else origin
-    return Origin(*folder.collectives.broadcast_object(tuple(origin)))
+class _Resume(NamedTuple):
+    """What process 0 decides for all; see `RunInfo`."""
+
+    resume_from: str | None = None
+    exactness: Exactness | None = None
+    renewed: frozenset[str] = frozenset()
+
+
+def _origin(config: Config, folder: RunFolder, wish: Wish) -> Origin:
+    refuse_running(folder.dir)
+    wanted = wish.resume or config.plain("run.resume_from")
+    return choose(wanted, folder.checkpoints) if wanted is not None else Origin(None, is_own=False)
+
+
+def _judged(origin: Origin, info: RunInfo, config: Config, registry: Registry, wish: Wish) -> _Resume:
+    if origin.checkpoint is None:
+        return _Resume()
+    resumed = replace(info, resume_from=origin.checkpoint)
+    manifest = origin.manifest(info.checkpoints)
+    deviations = compared(resumed, manifest, config, registry)
+    resumed = judged(resumed, manifest, deviations, accept_changes=wish.accept_changes)
+    return _Resume(origin.checkpoint, resumed.exactness, resumed.renewed)
 
 
 def _create(config: Config, *, resume: bool, overwrite: bool) -> None:
@@ -134,8 +148,8 @@ def recorded(folder: RunFolder, info: RunInfo, plan: Plan) -> Iterator[None]:
         raise
     except Exception as error:
         failure = _explained(error, folder, info, plan)
-        _record_end("failed", f"{type(failure).__name__}: {failure}", folder, info)
         _note_what_is_saved(failure, folder)
+        _record_end("failed", f"{type(failure).__name__}: {failure}", folder, info)
         if failure is error:
             raise
         raise failure from error
@@ -150,11 +164,23 @@ def _explained(error: Exception, folder: RunFolder, info: RunInfo, plan: Plan) -
     return explain_failure(error, plan, info, folder.collectives) or error
 
 
+def _waited(folder: RunFolder) -> list[str]:
+    """Wait for a checkpoint that is still being written; return what went wrong with it, if something did."""
+    try:
+        folder.checkpoints.wait()
+    except Exception as error:  # what ended the run is to be said, and this besides
+        return [str(error)]
+    return []
+
+
 def _note_what_is_saved(failure: Exception, folder: RunFolder) -> None:
-    last = None if isinstance(failure, CheckpointError) else folder.checkpoints.last()
+    if isinstance(failure, CheckpointError):
+        return
+    notes = _waited(folder)
+    last = folder.checkpoints.last()
     if last is not None:
-        note = f"checkpoint {last} is saved: once the cause is removed, --resume goes on from there"
-        failure.__notes__ = [*getattr(failure, "__notes__", ()), note]
+        notes.append(f"checkpoint {last} is saved: once the cause is removed, --resume goes on from there")
+    failure.__notes__ = [*getattr(failure, "__notes__", ()), *notes]
 
 
 def _record_end(status: State, reason: str, folder: RunFolder, info: RunInfo) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import TypeVar, cast
 
 from offline_trainer_core.distributed import Collectives, connect, listening
 from offline_trainer_core.errors import DeviceError, OfflineTrainerError
 from offline_trainer_core.plan import Plan, plan_difference
 
-__all__ = ["agree", "joined"]
+__all__ = ["agree", "joined", "on_process_0"]
+
+_Result = TypeVar("_Result")
 
 
 @contextmanager
@@ -34,6 +37,8 @@ def joined(timeout: float = 600.0) -> Iterator[Collectives]:
 
 def _say(error: Exception, collectives: Collectives) -> None:
     """Let one process say what several found, and the others know why this one leaves them."""
+    if isinstance(error, OfflineTrainerError) and error.reported:
+        return
     lost = None if isinstance(error, OfflineTrainerError) else collectives.lost(error)
     if lost is not None:
         failure = DeviceError(lost)
@@ -53,3 +58,18 @@ def agree(plan: Plan, collectives: Collectives) -> None:
             f"process {collectives.rank} would run something else than process 0; install the same distributions on "
             "every machine:\n  " + "\n  ".join(difference)
         )
+
+
+def on_process_0(collectives: Collectives, work: Callable[[], _Result]) -> _Result:
+    """Do `work` on process 0 and return its result on every process; its error ends all, and process 0 says it."""
+    result, failure = None, None
+    if collectives.rank == 0:
+        try:
+            result = work()
+        except OfflineTrainerError as error:
+            failure = error
+    result, failure = collectives.broadcast_object((result, failure))
+    if failure is not None:
+        failure.reported = collectives.rank > 0
+        raise failure
+    return cast("_Result", result)
