@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from offline_trainer_core.errors import OfflineTrainerError
+from offline_trainer_core.errors import DeviceError
 
 __all__ = ["explain", "make_folder", "move", "replace_file", "synchronise", "temporary_name", "told", "write_all"]
 
@@ -77,7 +77,7 @@ def told(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise OfflineTrainerError(f"cannot write {path}: {explain(error, path.parent)}") from error
+        raise DeviceError(f"cannot write {path}: {explain(error, path.parent)}") from error
 
 
 def explain(error: OSError, folder: Path) -> str:

@@ -12,6 +12,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from offline_trainer_core.errors import UsageError
+from offline_trainer_core.record.atomic import told
 
 __all__ = ["LOCK", "exclusive", "refuse_running"]
 
@@ -23,14 +24,17 @@ def exclusive(folder: Path) -> Iterator[None]:
     """Keep other processes out of `folder` until the block is left, or the process dies, however it does.
 
     The lock belongs to the process and not to the file: a loader's worker that outlives a killed run does not hold it,
-    and a file that was left behind means nothing. File systems without locks go without. Raises `UsageError`.
+    and a file that was left behind means nothing. File systems without locks go without. Raises `UsageError`,
+    and `DeviceError` where the folder cannot be written.
     """
-    descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    with told(folder / LOCK):
+        descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         _lock(descriptor, folder)
         holder = {"pid": os.getpid(), "host": platform.node(), "since": f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M}"}
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps(holder).encode(), 0)
+        with told(folder / LOCK):
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, json.dumps(holder).encode(), 0)
         yield
     finally:
         os.close(descriptor)
@@ -38,7 +42,7 @@ def exclusive(folder: Path) -> Iterator[None]:
 
 def refuse_running(folder: Path) -> None:
     """Raise `UsageError` where another process is at work in `folder`."""
-    with suppress(FileNotFoundError, NotADirectoryError):
+    with told(folder / LOCK), suppress(FileNotFoundError, NotADirectoryError):
         descriptor = os.open(folder / LOCK, os.O_RDWR)
         try:
             _lock(descriptor, folder)

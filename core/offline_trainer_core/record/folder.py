@@ -94,7 +94,8 @@ class RunFolder:
 
     def write_masked(self, places: Mapping[str, str | None]) -> None:
         """Write which values of the configuration are masked, with the expressions that give them again."""
-        (self.dir / MASKED).unlink(missing_ok=True)
+        with told(self.dir / MASKED):
+            (self.dir / MASKED).unlink(missing_ok=True)
         if places:
             self._write_json(MASKED, places)
 

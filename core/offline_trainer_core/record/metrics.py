@@ -15,8 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from offline_trainer_core.errors import DeviceError
-from offline_trainer_core.record.atomic import explain, replace_file
+from offline_trainer_core.record.atomic import replace_file, told, write_all
 from offline_trainer_core.types import RunInfo
 
 __all__ = ["RecordLogger", "read_metrics"]
@@ -38,32 +37,30 @@ class RecordLogger:
 
     def open(self, run: RunInfo, resume_step: int | None) -> None:
         """Open the file. Lines that the resumed run logs again are dropped: those after `resume_step`, and those that
-        the restored checkpoint has not seen; None drops all.
+        the restored checkpoint has not seen; None drops all. Raises `DeviceError`, as all that writes here does.
         """
-        self._folder = run.dir
         self._path = run.dir / "metrics.jsonl"
         kept = [] if resume_step is None else [line for line in read_metrics(self._path) if line["step"] <= resume_step]
         kept = kept[: self._restored]
         self._lines = len(kept)
-        replace_file(self._path, b"".join(map(_line, kept)))
-        self._descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND)
+        with told(self._path):
+            replace_file(self._path, b"".join(map(_line, kept)))
+            self._descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND)
 
     def log_metrics(self, metrics: Mapping[str, Any], *, step: int, stage: str) -> None:
-        """Append one line. Raises `DeviceError` where the disk is full."""
+        """Append one line."""
         assert self._descriptor is not None, "open comes first"
         self._lines += 1
         numbers = {f"metric.{name}" if name in _FIELDS else name: _number(value) for name, value in metrics.items()}
         data = _line({"step": step, "stage": stage, "time": time.time(), **numbers})
-        try:
-            while data:
-                data = data[os.write(self._descriptor, data) :]
-        except OSError as error:
-            raise DeviceError(f"cannot write {self._path}: {explain(error, self._folder)}") from error
+        with told(self._path):
+            write_all(self._descriptor, data)
 
     def state_dict(self) -> dict[str, int]:
         """Return the number of lines; they lie on the disk then, as the checkpoint will that counts on them."""
         if self._descriptor is not None:
-            os.fsync(self._descriptor)
+            with told(self._path):
+                os.fsync(self._descriptor)
         return {"lines": self._lines}
 
     def load_state_dict(self, state: Mapping[str, int]) -> None:
@@ -71,10 +68,13 @@ class RecordLogger:
 
     def close(self) -> None:
         """Wait until all lines lie on the disk."""
-        if self._descriptor is not None:
-            os.fsync(self._descriptor)
-            os.close(self._descriptor)
-            self._descriptor = None
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            with told(self._path):
+                try:
+                    os.fsync(descriptor)
+                finally:
+                    os.close(descriptor)
 
 
 def read_metrics(path: Path) -> Iterator[dict[str, Any]]:

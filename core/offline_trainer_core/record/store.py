@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 from offline_trainer_core.distributed import Collectives, OneProcess
 from offline_trainer_core.errors import CheckpointError, UsageError
@@ -27,7 +27,6 @@ from offline_trainer_core.record.staging import Staging
 __all__ = ["CheckpointStore"]
 
 _LOG = logging.getLogger(__name__)
-_Result = TypeVar("_Result")
 
 
 class CheckpointStore:
@@ -36,8 +35,8 @@ class CheckpointStore:
     Each checkpoint is a folder; `last` and `best` are text files whose first line is a name. What begins with a dot is
     unfinished, replaced or being deleted, and is cleaned at the next save.
 
-    On several processes everyone holds a store with the same folder, which they share, and calls `save`, `wait` and
-    `load_latest`; what changes the folder otherwise is done by process 0 and costs the others nothing.
+    On several processes everyone holds a store with the same folder, which they share, and calls `save` and `wait`;
+    what changes the folder otherwise is done by process 0 and costs the others nothing.
     """
 
     def __init__(self, folder: Path, collectives: Collectives | None = None) -> None:
@@ -111,18 +110,6 @@ class CheckpointStore:
         if flaw_of_name(name) is None and (self._published.locate(name) or not Path(name).exists()):
             return self._load(name, map_location)
         return load_checkpoint(Path(name), map_location)
-
-    def load_latest(self, map_location: Any = "cpu") -> Checkpoint | None:
-        """Read the newest good checkpoint, or return None; each damaged one is skipped with a warning.
-
-        It is read once, where `latest` and `load` read it twice. Process 0 chooses, and the others read its choice.
-        """
-        checkpoint = None
-        if self._collectives.rank == 0:
-            names = self._published.newest_first()
-            checkpoint = next(filter(None, (_unless_damaged(name, self._load, map_location) for name in names)), None)
-        name = self._collectives.broadcast_object(checkpoint and checkpoint.manifest.name)
-        return self._load(name, map_location) if name and checkpoint is None else checkpoint
 
     def manifest(self, name: str) -> Manifest:
         """Return what the checkpoint `name` says about itself. Raises `CheckpointError`."""
@@ -205,11 +192,13 @@ class CheckpointStore:
         return name or pointer
 
     def _passes(self, name: str, check: Callable[[Manifest, Path], None]) -> bool:
-        def checked(name: str) -> str:
+        """Whether the checkpoint is as `check` wants it; a warning says what is wrong with it."""
+        try:
             check(self._published.manifest(name), self._published.require(name))
-            return name
-
-        return _unless_damaged(name, checked) == name
+        except CheckpointError as error:
+            _LOG.warning("skipping checkpoint '%s': %s", name, error)
+            return False
+        return True
 
     @contextmanager
     def _told(self, what: str) -> Iterator[None]:
@@ -218,15 +207,6 @@ class CheckpointStore:
             yield
         except OSError as error:
             raise CheckpointError(f"{what} in {self.dir}: {explain(error, self.dir)}") from error
-
-
-def _unless_damaged(name: str, read: Callable[..., _Result], *arguments: Any) -> _Result | None:
-    """Return what `read` makes of the checkpoint, or None, with a warning, where it is damaged."""
-    try:
-        return read(name, *arguments)
-    except CheckpointError as error:
-        _LOG.warning("skipping checkpoint '%s': %s", name, error)
-        return None
 
 
 def _refuse(error: CheckpointError, folder: Path) -> NoReturn:

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from offline_trainer_core.errors import CheckpointError, OfflineTrainerError
-from offline_trainer_core.record import CheckpointStore, RunFolder
+from offline_trainer_core.errors import CheckpointError, DeviceError
+from offline_trainer_core.record import CheckpointStore, RecordLogger, RunFolder, exclusive, read_metrics
+from offline_trainer_core.types import RunInfo
 
 pytestmark = pytest.mark.slow
 OPERATIONS = ("open", "write", "fsync", "replace", "rename", "mkdir", "unlink", "rmdir")
@@ -120,7 +121,7 @@ def test_a_failure_of_any_operation_leaves_a_good_checkpoint(
         failed, _ = disk.failed, disk.heal()
         assert failed, f"operation {n} of {total} did not fail"
         assert said is None or ("\n" not in said and reason(ERRORS[error]) in said), said
-        latest = store.load_latest()
+        latest = store.load(store.latest())
         assert_same(latest.state, state(latest.manifest.counters["global_step"]))
         assert latest.manifest.counters["global_step"] >= 2
         assert store.load("last").manifest.counters["global_step"] >= 2
@@ -129,7 +130,7 @@ def test_a_failure_of_any_operation_leaves_a_good_checkpoint(
             assert said is not None
             assert used(store.dir) <= before or lasting
         store.save("step_4", state(4), counters={"global_step": 4})
-        assert_same(store.load_latest().state, state(4))
+        assert_same(store.load(store.latest()).state, state(4))
         leftovers = {path.name for path in store.dir.iterdir() if path.name.startswith(".") and path.is_dir()}
         assert leftovers == set()
 
@@ -192,13 +193,61 @@ def test_a_record_that_cannot_be_written_is_said_in_one_line_and_the_old_one_sta
         for n in range(1, disk.count + 1):
             before = (folder.dir / name).read_bytes()
             disk.fail(n, n, ERRORS[error])
-            with pytest.raises(OfflineTrainerError, match=f"^cannot write [^\n]*: .*{reason(ERRORS[error])}[^\n]*$"):
+            with pytest.raises(DeviceError, match=f"^cannot write [^\n]*: .*{reason(ERRORS[error])}[^\n]*$"):
                 action(n)
             disk.heal()
             after = (folder.dir / name).read_bytes()
             assert after == before or str(n).encode() in after
             action(n)
     assert [path.name for path in folder.dir.iterdir() if path.name.startswith(".")] == []
+
+
+def logged(folder: Path, resume_step: int | None) -> None:
+    """Log step 2 into the metrics of `folder`, and close them."""
+    logger = RecordLogger()
+    logger.open(RunInfo("bc", folder), resume_step)
+    try:
+        logger.log_metrics({"loss": 0.5}, step=2, stage="train")
+        logger.state_dict()
+    finally:
+        logger.close()
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_metrics_that_cannot_be_written_are_said_in_one_line_and_the_old_ones_stay(disk, tmp_path, error):
+    def begun(name: str) -> Path:
+        folder = tmp_path / name
+        folder.mkdir()
+        logger = RecordLogger()
+        logger.open(RunInfo("bc", folder), None)
+        logger.log_metrics({"loss": 1.0}, step=1, stage="train")
+        logger.close()
+        return folder
+
+    trial = begun("trial")
+    disk.heal()
+    logged(trial, 1)
+    total = disk.count
+    assert total >= 7
+    for n in range(1, total + 1):
+        folder = begun(str(n))
+        disk.fail(n, n, ERRORS[error])
+        with pytest.raises(DeviceError, match=f"^cannot write [^\n]*metrics.jsonl: .*{reason(ERRORS[error])}[^\n]*$"):
+            logged(folder, 1)
+        assert disk.failed == 1
+        disk.heal()
+        assert [line["step"] for line in read_metrics(folder / "metrics.jsonl")] in ([1], [1, 2])
+        logged(folder, 1)
+        assert [line["step"] for line in read_metrics(folder / "metrics.jsonl")] == [1, 2]
+
+
+def test_a_run_folder_that_cannot_be_locked_is_said_in_one_line(disk, tmp_path):
+    disk.fail(1, 1, errno.EACCES)
+    with (
+        pytest.raises(DeviceError, match=r"^cannot write [^\n]*running.lock: .*Permission denied"),
+        exclusive(tmp_path),
+    ):
+        pytest.fail("the folder is not locked")
 
 
 def test_a_truly_full_disk_is_named_and_costs_nothing(tmp_path, assert_same):

@@ -231,9 +231,10 @@ def broken_promises(log: list[tuple], folder: Path) -> tuple[int, list[str]]:
 
 
 def flaw_of(store: CheckpointStore, promised: int, marked: set) -> str:
-    checkpoint = store.load_latest()
-    if checkpoint is None:
+    newest = store.latest()
+    if newest is None:
         return "nothing is left" if promised else ""
+    checkpoint = store.load(newest)
     step = checkpoint.manifest.counters["global_step"]
     if checkpoint.state["models.policy"]["w"].tolist() != [step] * 50:
         return "the checkpoint is a mixture"
