@@ -28,7 +28,7 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 @hookspec
 def on_fit_start(context: Any) -> None:
-    """Everything is built and restored; the first epoch is about to begin."""
+    """Everything is built and restored; the run is about to begin, or to go on."""
 
 
 @hookspec
@@ -92,11 +92,6 @@ def post_steps_log(context: Any, batch: Any) -> Mapping[str, Any] | None:
 
 
 @hookspec
-def on_train_step_end(context: Any, logs: Mapping[str, Any]) -> None:
-    """An optimizer step is complete and counted; `logs` are the tensors of its update, still on the device."""
-
-
-@hookspec
 def on_log(context: Any, metrics: Mapping[str, float], step: int, stage: str) -> None:
     """Numbers were read from the device and given to the loggers."""
 
@@ -112,6 +107,11 @@ def on_validation_end(context: Any, logs: Mapping[str, float]) -> None:
 
 
 @hookspec
+def on_train_step_end(context: Any, logs: Mapping[str, Any]) -> None:
+    """A step is complete, logged and validated where due; `logs` are the tensors of its update, still on the device."""
+
+
+@hookspec
 def on_evaluation_start(context: Any) -> None:
     """A policy is about to be evaluated in an environment."""
 
@@ -123,7 +123,7 @@ def on_evaluation_end(context: Any, results: Mapping[str, float]) -> None:
 
 @hookspec
 def on_interrupt(context: Any) -> None:
-    """A validation or evaluation is given up because the run is to stop: undo what its start did, no end follows."""
+    """A validation or evaluation is given up, and starts anew after a resume: undo what its start did and counted."""
 
 
 @hookspec

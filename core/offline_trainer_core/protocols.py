@@ -42,8 +42,8 @@ __all__ = [
 class Stateful(Protocol):
     """Anything that must survive a restart: its state is saved in every checkpoint, under its name.
 
-    Metrics of training and data modules have a state on every process; everything else has one state, that of the first
-    process, which all of them get back.
+    Algorithms, metrics of training and data modules have a state on every process. Everything else, callbacks included,
+    has one state, that of the first process, which all of them get back.
     """
 
     def state_dict(self) -> Mapping[str, Any]:
@@ -102,6 +102,7 @@ class Loss(Protocol):
 class OptimizerFactory(Protocol):
     """`optim_factory.*`: called once per optimizer, after weights are initialised, frozen, placed and wrapped.
 
+    Parameters without gradients may be left out: then they stay as they are in the whole run, whatever a callback does.
     Optional: `freeze(model)`, called before models are wrapped: takes the gradients of parameters that are not to be
     trained.
     """
@@ -180,7 +181,7 @@ class Logger(Protocol):
     """`log.*`: writes somewhere. Every method is optional; called on the main process only.
 
     `open(run, resume_step)` comes first: relative paths are relative to `run.dir`; what was logged after `resume_step`
-    (None in a fresh run) is dropped.
+    (None in a fresh run) is dropped. `run.exactness` says whether a resumed run logs that again, to the bit.
     """
 
     def open(self, run: RunInfo, resume_step: int | None) -> None: ...
