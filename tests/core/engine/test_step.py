@@ -308,6 +308,20 @@ def test_layers_that_are_frozen_and_unfrozen_at_run_time_train_as_by_hand(
     assert all(p.grad is None for p in parts["model"].parameters())
 
 
+@pytest.mark.parametrize("stop_at", [3, 6])
+def test_a_resumed_run_finds_frozen_what_was_frozen(make_parts, small, train, stop_at):
+    def go(**changes):
+        parts = make_parts(**changes)
+        freezes = Freezes({"first": parts["model"][0]}, first_layer_in_the_beginning)
+        parts["callbacks"] = {"freezes": freezes}
+        train(parts, max_steps=12 if "resume_from" in changes else stop_at, grad_clip_norm=0.1)
+        return parts
+
+    stopped = go()["run"].checkpoints.latest()
+    resumed = go(resume_from=stopped)["model"]
+    assert same(resumed, with_first_layer(small, first_layer_in_the_beginning), rtol=1e-6, atol=0)
+
+
 def whole_networks_in_turn(name, step):
     return step < 4 if name == "actor" else step >= 8
 
