@@ -35,7 +35,7 @@ class TorchOptimizer:
         param_groups: `{match, freeze, <any keyword of the class>}` each. `match` is a glob over parameter names in
             which `*` also matches dots (`encoder.*`), or a regular expression to be found in them (`re:bias$`). A
             parameter belongs to the first group that it matches; the rest form a last group of their own. `freeze:
-            true` stops training it.
+            true` stops training it for the whole run.
 
     Raises:
         ComponentError: The class is not known or refuses its arguments, a group matches nothing, or nothing is left to

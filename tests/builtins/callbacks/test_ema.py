@@ -44,6 +44,24 @@ def test_the_average_follows_the_recursion(fit):
     assert not equal(expected, later[-1])
 
 
+def test_layers_that_are_unfrozen_later_are_averaged_too(fit):
+    class Unfreezes:
+        def on_fit_start(self, context):
+            context.model[0].requires_grad_(False)
+
+        def on_train_step_end(self, context):
+            context.model[0].requires_grad_(context.state.global_step >= 4)
+
+    ema, watch = Ema(decay=0.8), Watch()
+    fit({"unfreezes": Unfreezes(), "ema": ema, "watch": watch}, max_epochs=1)
+    expected, *later = watch.after_steps
+    for step in later:
+        expected = {name: torch.lerp(expected[name], step[name], 1.0 - 0.8) for name in step}
+    assert equal(ema.averages["policy"], expected)
+    assert not torch.equal(later[4]["0.weight"], later[3]["0.weight"])
+    assert torch.equal(later[3]["0.weight"], later[0]["0.weight"])
+
+
 @pytest.mark.parametrize("every", [{"val_every_n_epochs": 1}, {"val_every_n_epochs": None, "val_every_n_steps": 8}])
 def test_validation_sees_the_average_of_the_same_step(fit, every):
     ema, watch = Ema(decay=0.8), Watch()

@@ -43,7 +43,7 @@ class Ema:
                 self.averages[model] = {name: self.averages[model][name].to(p.device) for name, p in named.items()}
             self._bind(averaged)
         elif context.state.global_step >= self.start_step:
-            self._begin(_trained(context.models))
+            self._begin(_trained(context))
 
     @torch.no_grad()
     def post_steps(self, context: Any) -> None:
@@ -55,7 +55,7 @@ class Ema:
         if self._means:
             torch._foreach_lerp_(self._means, self._weights, 1.0 - self.decay**steps)
         elif step >= self.start_step:
-            self._begin(_trained(context.models))
+            self._begin(_trained(context))
 
     @hookimpl(tryfirst=True)
     def on_validation_start(self) -> None:
@@ -109,11 +109,13 @@ class Ema:
             self._set_aside = []
 
 
-def _trained(models: Mapping[str, torch.nn.Module]) -> Averages:
-    """Return the parameters to average: floating ones with gradients, by model and name."""
+def _trained(context: Any) -> Averages:
+    """Return the parameters to average, by model and name: floating ones of the optimizers, frozen for now or not."""
+    groups = [group for optimizer in context.optimizers.values() for group in optimizer.param_groups]
+    owned = {id(parameter) for group in groups for parameter in group["params"]}
     return {
-        model: {name: p for name, p in module.named_parameters() if p.requires_grad and p.is_floating_point()}
-        for model, module in models.items()
+        model: {name: p for name, p in module.named_parameters() if id(p) in owned and p.is_floating_point()}
+        for model, module in context.models.items()
     }
 
 
