@@ -36,9 +36,8 @@ class Session:
         self.settings, self.hooks = settings, made.hooks
         self.context, self.state = made.context, made.context.state
         self.context.saver = self._request
-        self._workshop, self._move, self._epochs, self._generators = (
-            made.workshop, made.move, made.epochs, made.generators,
-        )  # fmt: skip
+        self._workshop, self._move = made.workshop, made.move
+        self._epochs, self._generators = made.epochs, made.generators
         self._updates, self._stepper, self._window = made.updates, made.stepper, made.window
         self._guard, self._inquest = made.guard, made.inquest
         self._trials, self._stops = made.trials, made.stops
