@@ -17,6 +17,7 @@ from offline_trainer_core.config.dump import to_inline_yaml, to_yaml
 from offline_trainer_core.errors import UsageError
 from offline_trainer_core.explain import Difference, Subject, code_of, compare
 from offline_trainer_core.plan import plan_difference
+from offline_trainer_core.record import MASKED
 from offline_trainer_core.run import build_registry
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class _Source:
     @classmethod
     def open(cls, name: str, source: str | Config, overrides: Sequence[str]) -> _Source:
         config = resolve_config(source, overrides)
-        subject = Subject.of(config, build_registry(config))
+        subject = Subject.of(config, build_registry(config), _recorded(name, MASKED) or {})
         return cls(subject, _recorded(name, "plan.json"), _recorded(name, "environment.json"))
 
 

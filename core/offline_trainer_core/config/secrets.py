@@ -10,7 +10,7 @@ from offline_trainer_core.config.resolved import Config
 from offline_trainer_core.config.secret_names import MASK, is_secret_key, without_secrets
 from offline_trainer_core.config.tree import MappingNode, Node, ScalarNode, SequenceNode
 
-__all__ = ["hidden_values", "masked", "masked_node", "masked_places"]
+__all__ = ["expression_of", "hidden_values", "masked", "masked_node", "masked_places"]
 
 
 def masked(config: Config) -> Any:
@@ -38,11 +38,11 @@ def _masked_places(node: Node, path: str, secret: bool) -> Iterator[tuple[str, s
         for index, item in enumerate(node.items):
             yield from _masked_places(item, join_path(path, index), secret)
     elif _is_hidden(node, secret):
-        yield path, _expression(node)
+        yield path, expression_of(node)
 
 
-def _expression(node: ScalarNode) -> str | None:
-    """Return the text with `${...}` that the value of `node` was resolved from, if it shows nothing."""
+def expression_of(node: ScalarNode) -> str | None:
+    """Return the text with `${...}` that the value of `node` was resolved from; None where that would show a secret."""
     written = node.replaced.value if isinstance(node.replaced, ScalarNode) else None
     if not node.directive.startswith("interpolation ") or not isinstance(written, str) or "${" not in written:
         return None

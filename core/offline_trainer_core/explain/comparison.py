@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from offline_trainer_core.catalogue import Registry
 from offline_trainer_core.config import Config, MappingNode, Node, SequenceNode, parent_path, split_path
 from offline_trainer_core.config.dump import to_inline_yaml
-from offline_trainer_core.explain.difference import Change, difference
+from offline_trainer_core.explain.difference import Change, Masked, difference
 from offline_trainer_core.explain.meanings import meaning_of
 from offline_trainer_core.plan.names import Names, resolve_names
 from offline_trainer_core.plan.plan import Plan
@@ -23,12 +24,13 @@ class Subject:
 
     config: Config
     names: Names
+    masked: Masked
 
     @classmethod
-    def of(cls, config: Config, registry: Registry) -> Subject:
+    def of(cls, config: Config, registry: Registry, masked: Masked = MappingProxyType({})) -> Subject:
         """Resolve the names of `config`, and put the model files that it names in their places."""
         names = resolve_names(config, registry)
-        return cls(_with_model_files(config, names.plan), names)
+        return cls(_with_model_files(config, names.plan), names, masked)
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,9 @@ class Difference:
 
 
 def compare(a: Subject, b: Subject) -> tuple[Difference, ...]:
-    """Return what differs between two configurations, however they came to it; see `config.difference`."""
-    return tuple(Difference(change, _is_default(change, a, b)) for change in difference(a.config, b.config))
+    """Return what differs between two configurations, however they came to it; see `difference`."""
+    changes = difference(a.config, b.config, (a.masked, b.masked))
+    return tuple(Difference(change, _is_default(change, a, b)) for change in changes)
 
 
 def code_of(plan: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:

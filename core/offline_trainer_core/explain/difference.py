@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from offline_trainer_core.config.paths import join_path
 from offline_trainer_core.config.resolved import Config
 from offline_trainer_core.config.secret_names import MASK, is_secret_key, without_secrets
-from offline_trainer_core.config.secrets import masked_node
+from offline_trainer_core.config.secrets import expression_of, masked_node
 from offline_trainer_core.config.tree import MappingNode, Node, ScalarNode, SequenceNode, to_plain
-from offline_trainer_core.errors import Location
+from offline_trainer_core.errors import UNKNOWN, Location, Unknown
 
-__all__ = ["Change", "Side", "difference"]
+__all__ = ["Change", "Masked", "Side", "difference"]
+
+Masked = Mapping[str, str | None]
+"""What a record says of the values that it masks: their paths, and the expressions that they were resolved from."""
 
 
 @dataclass(frozen=True)
@@ -43,32 +46,53 @@ class Change:
         return side.path if side is not None else ""
 
 
-def difference(a: Config, b: Config) -> tuple[Change, ...]:
+def difference(a: Config, b: Config, masked: tuple[Masked, Masked] = ({}, {})) -> tuple[Change, ...]:
     """Return every difference of two resolved trees, in the order of `b`, what it lacks last.
 
     The order of keys, the style of the YAML, `1.0` for `1`, and files, templates and overrides on the way make no
     difference. A key that only one of them has is one change, however much is below it. Items of lists are recognized
-    where they moved. A secret that only a record masks counts as equal.
+    where they moved. What a record masks is equal to what comes from the same expression, which `masked` says of each
+    side; where it does not, to every secret.
     """
-    return tuple(_changes(_At(a.root, ""), _At(b.root, "")))
+    return tuple(_changes(_At(a.root, "", masked[0]), _At(b.root, "", masked[1])))
 
 
 @dataclass(frozen=True)
 class _At:
-    """A node, where it stands, and whether a key above it is secret."""
+    """A node, where it stands, what its record says of masks, and whether a key above it is secret."""
 
     node: Node
     path: str
+    masked: Masked
     secret: bool = False
 
     def child(self, key: str) -> _At | None:
         node = self.node.items.get(key) if isinstance(self.node, MappingNode) else None
-        return None if node is None else _At(node, join_path(self.path, key), self.secret or is_secret_key(key))
+        secret = self.secret or is_secret_key(key)
+        return None if node is None else _At(node, join_path(self.path, key), self.masked, secret)
 
     @property
     def items(self) -> list[_At]:
         assert isinstance(self.node, SequenceNode)
-        return [_At(node, join_path(self.path, i), self.secret) for i, node in enumerate(self.node.items)]
+        return [_At(node, join_path(self.path, i), self.masked, self.secret) for i, node in enumerate(self.node.items)]
+
+    @property
+    def scalars(self) -> list[_At]:
+        """The single value that this is, or the values of a list of them."""
+        return (
+            [self] if isinstance(self.node, ScalarNode) else self.items if isinstance(self.node, SequenceNode) else []
+        )
+
+    @property
+    def is_mask(self) -> bool:
+        return isinstance(self.node, ScalarNode) and self.node.value == MASK
+
+    @property
+    def origin(self) -> str | Unknown | None:
+        """The expression that a secret comes from; None for one that was written out."""
+        if self.is_mask:
+            return self.masked.get(self.path, UNKNOWN)
+        return expression_of(self.node) if isinstance(self.node, ScalarNode) else None
 
     @property
     def side(self) -> Side:
@@ -81,7 +105,10 @@ def _changes(a: _At, b: _At) -> Iterator[Change]:
         yield from _of_mappings(a, b)
     elif isinstance(a.node, SequenceNode) and isinstance(b.node, SequenceNode) and not (_is_plain(a) and _is_plain(b)):
         yield from _of_lists(a, b)
-    elif _fingerprint(a) != _fingerprint(b) and not _is_masked(a, b):
+    elif any(item.is_mask for item in (*a.scalars, *b.scalars)):
+        if not _is_one_secret(a, b):
+            yield Change("changed", _with_origin(a), _with_origin(b))
+    elif _fingerprint(a) != _fingerprint(b):
         yield Change("changed", a.side, b.side)
 
 
@@ -189,6 +216,15 @@ def _is_plain(item: _At) -> bool:
     return all(isinstance(node, ScalarNode) for node in item.node.items)
 
 
-def _is_masked(a: _At, b: _At) -> bool:
-    """Whether one side is a secret, and the other a record in which it was masked."""
-    return MASK in (to_plain(a.node), to_plain(b.node)) and a.side.value == b.side.value == MASK
+def _is_one_secret(a: _At, b: _At) -> bool:
+    """Whether two values, of which a record masks at least one, come from the same places as far as it is known."""
+    pairs = zip(a.scalars, b.scalars, strict=False)
+    return a.side.value == b.side.value and all(
+        x.origin == y.origin or UNKNOWN in (x.origin, y.origin) for x, y in pairs if x.is_mask or y.is_mask
+    )
+
+
+def _with_origin(item: _At) -> Side:
+    """Return the side of a secret, or of a list of them, which says what they come from."""
+    origins = [each.origin for each in item.scalars if isinstance(each.origin, str)]
+    return replace(item.side, directive=f"interpolation {', '.join(origins)}") if origins else item.side

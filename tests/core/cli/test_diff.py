@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,41 @@ def test_two_runs_are_compared_by_what_they_recorded(folder, ot) -> None:
     assert "ot-builtins: ot-builtins" not in done.stdout
     assert "0.0.9" in done.stdout
     assert "+ host: other-" in done.stdout
+
+
+SECRETS = """\
+defaults: [exp.yaml]
+x-store:
+  password: ${env:STORE_A_PASSWORD}
+  passwords: ["${env:STORE_A_PASSWORD}", "${env:STORE_B_PASSWORD}"]
+  token: written-out-token
+  address: "ftp://ada:${env:STORE_A_PASSWORD}@store"
+"""
+PASSWORDS = {"STORE_A_PASSWORD": "canary-one", "STORE_B_PASSWORD": "canary-two"}
+
+
+def test_what_a_record_masks_is_equal_to_what_comes_from_the_same_place(folder, ot) -> None:
+    pytest.importorskip("torch")
+    (folder / "secrets.yaml").write_text(SECRETS)
+    assert ot("run", "secrets.yaml", env=PASSWORDS).returncode == 0
+    done = [
+        ot("diff", "secrets.yaml", "runs/small", env=PASSWORDS),
+        ot("diff", "runs/small", "secrets.yaml", env={**PASSWORDS, "STORE_A_PASSWORD": "canary-new"}),
+        ot("diff", "runs/small", "runs/small/config.yaml"),
+    ]
+    assert [each.stdout for each in done] == ["no difference\n"] * 3
+    swap = "x-store.passwords=['${env:STORE_B_PASSWORD}', '${env:STORE_A_PASSWORD}']"
+    changed = ot("diff", "runs/small", "secrets.yaml", "x-store.password=${env:STORE_B_PASSWORD}", swap, env=PASSWORDS)
+    a, b = ("${env:STORE_A_PASSWORD}", "${env:STORE_B_PASSWORD}")
+    assert [re.sub(r"# (<override \d>|[^ ]+)", "#", line) for line in changed.stdout.splitlines()] == [
+        f"- x-store.password: '***'  # (interpolation {a})",
+        f"+ x-store.password: '***'  # (interpolation {b})",
+        f"- x-store.passwords: ['***', '***']  # (interpolation {a}, {b})",
+        f"+ x-store.passwords: ['***', '***']  # (interpolation {b}, {a})",
+    ]
+    assert "canary" not in "".join(each.stdout + each.stderr for each in (*done, changed))
+    (folder / "runs/small/masked.json").unlink()
+    assert ot("diff", "runs/small", "secrets.yaml", env=PASSWORDS).stdout == "no difference\n"
 
 
 def test_a_damaged_record_is_one_error(folder, ot) -> None:
