@@ -26,12 +26,13 @@ def destination(run: RunInfo, path: str | Path) -> Path:
 
 
 def new_destination(run: RunInfo, path: str | Path, resume_step: int | None) -> Path:
-    """Return `destination(run, path)` for a file that the run begins, or goes on with where it is resumed.
+    """Return `destination(run, path)` for a file or folder that the run begins, or goes on with where it is resumed.
 
-    Raises `ComponentError` where a run that begins would replace a file outside of its folder: what a configuration
-    says in full may be anywhere, and may be wrong.
+    Raises `ComponentError` where a run that begins would replace a file outside of its folder, or write among others in
+    a folder there: what a configuration says in full may be anywhere, and may be wrong.
     """
     target = destination(run, path)
-    if resume_step is None and target.exists() and not target.resolve().is_relative_to(run.dir.resolve()):
+    is_taken = any(target.iterdir()) if target.is_dir() else target.exists()
+    if resume_step is None and is_taken and not target.resolve().is_relative_to(run.dir.resolve()):
         raise ComponentError(f"{target} exists already, outside of the run folder; remove it, or write another path")
     return target

@@ -14,6 +14,7 @@ import torch  # noqa: F401 - runs train
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
+from offline_trainer_core.errors import ComponentError
 from ot_builtins.callbacks.loss_plot import LossPlot, _draw_panel, _smooth, read_curves
 
 
@@ -40,6 +41,15 @@ def test_a_run_that_fails_leaves_a_picture_too(fit, tmp_path):
     with pytest.raises(RuntimeError, match="no more"):
         fit({"plot": LossPlot(path="pictures/loss.png"), "fail": Fail()})
     assert (tmp_path / "pictures" / "loss.png").stat().st_size > 5000
+
+
+def test_a_run_that_begins_draws_over_no_picture_outside_of_its_folder(fit, tmp_path):
+    picture = tmp_path / "pictures" / "loss.png"
+    fit({"plot": LossPlot(path=str(picture))}, max_epochs=1, folder=tmp_path / "first")
+    drawn = picture.read_bytes()
+    with pytest.raises(ComponentError, match=r"loss.png exists already, outside of the run folder"):
+        fit({"plot": LossPlot(path=str(picture))}, max_epochs=2, folder=tmp_path / "second")
+    assert picture.read_bytes() == drawn
 
 
 def test_every_loss_has_a_panel_the_total_first_and_what_is_none_has_none(tmp_path):

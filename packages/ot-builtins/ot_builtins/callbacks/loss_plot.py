@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from offline_trainer_core import hookimpl
-from ot_builtins.destinations import destination
+from ot_builtins.destinations import new_destination
 from ot_builtins.extras import import_extra
 
 if TYPE_CHECKING:
@@ -39,6 +39,13 @@ class LossPlot:
         import_extra("matplotlib", "plots", "cb.loss_plot")
         self.path = path
         self.metrics = None if metrics is None else tuple(metrics)
+        self._target: Path | None = None
+        """Where to draw, once that is known to be free."""
+
+    def on_fit_start(self, context: Any) -> None:
+        if context.run.is_main:
+            resume_step = None if context.exactness is None else context.state.global_step
+            self._target = new_destination(context.run, self.path, resume_step)
 
     @hookimpl(trylast=True)
     def on_fit_end(self, context: Any) -> None:
@@ -49,14 +56,12 @@ class LossPlot:
         self._draw(context)
 
     def _draw(self, context: Any) -> None:
-        run = context.run
-        if not run.is_main:
+        if self._target is None:
             return
-        curves = read_curves(run.dir / "metrics.jsonl", self.metrics)
+        curves = read_curves(context.run.dir / "metrics.jsonl", self.metrics)
         if curves:
-            target = destination(run, self.path)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            draw_curves(curves, run.name, target)
+            self._target.parent.mkdir(parents=True, exist_ok=True)
+            draw_curves(curves, context.run.name, self._target)
 
 
 def read_curves(path: Path, metrics: tuple[str, ...] | None) -> Curves:

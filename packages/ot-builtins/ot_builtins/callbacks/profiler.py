@@ -10,7 +10,7 @@ from torch.profiler import ProfilerActivity, profile, schedule
 
 from offline_trainer_core.errors import ComponentError
 from offline_trainer_core.types import NonNegativeInt, PositiveInt
-from ot_builtins.destinations import destination
+from ot_builtins.destinations import new_destination
 
 __all__ = ["Profiler"]
 
@@ -44,13 +44,16 @@ class Profiler:
             "with_stack": with_stack,
         }
         self._profile: profile | None = None
+        self._folder = Path()
         self._context: Any = None
 
     def on_fit_start(self, context: Any) -> None:
         if not context.run.is_main:
             return
         self._context = context
-        destination(context.run, self.dir).mkdir(parents=True, exist_ok=True)
+        resume_step = None if context.exactness is None else context.state.global_step
+        self._folder = new_destination(context.run, self.dir, resume_step)
+        self._folder.mkdir(parents=True, exist_ok=True)
         activities = [ProfilerActivity.CPU]
         if torch.device(context.run.device).type == "cuda":
             activities.append(ProfilerActivity.CUDA)
@@ -75,9 +78,8 @@ class Profiler:
             running.stop()
 
     def _write(self, recorded: profile) -> None:
-        folder: Path = destination(self._context.run, self.dir)
         step = self._context.state.global_step
-        recorded.export_chrome_trace(str(folder / f"trace_step_{step}.json"))
+        recorded.export_chrome_trace(str(self._folder / f"trace_step_{step}.json"))
         table = recorded.key_averages().table(sort_by="self_cpu_time_total", row_limit=30)
-        (folder / f"operators_step_{step}.txt").write_text(table, encoding="utf-8")
+        (self._folder / f"operators_step_{step}.txt").write_text(table, encoding="utf-8")
         self._profile = None  # one recording is all: the following steps pay nothing
