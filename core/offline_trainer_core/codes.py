@@ -35,6 +35,7 @@ CODES: dict[str, str] = {
     "bad-template": "`templates` or `_template_` does not have the form that the language asks for.",
     "unknown-template": "`_template_` names a template that `templates` does not have.",
     "bad-expression": "A `${...}` cannot be read: it is empty, nested, not closed, or of an unknown form.",
+    "written-secret": "A value looks like a token or has a password in it. Export it, and write `${env:NAME}` instead.",
     "missing-environment-variable": "`${env:NAME}` reads a variable that is not set. Export it, or give a default.",
     "bad-cast": "The text of an environment variable is not of the type that `${env:type:NAME}` asks for.",
     # Sections and keys.

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from offline_trainer_core.catalogue import Registry
-from offline_trainer_core.config import Config, Found, as_shown, in_text_order
+from offline_trainer_core.config import Config, Found, ScalarNode, as_shown, in_text_order
 from offline_trainer_core.errors import ConfigError, Problem
 from offline_trainer_core.plan.arguments import ArgumentCheck, check_arguments
 from offline_trainer_core.plan.consequences import without_consequences
@@ -62,7 +62,8 @@ def check_config_tree(config: Config, registry: Registry, found: Sequence[Proble
     names = resolve_names(config, registry)
     arguments = None if names.problems.is_full else check_arguments(names)
     crossed = None if arguments is None or arguments.problems.is_full else Found(cross_check(Document(config), names))
-    resolved = [*with_known_keys(found, config, names), *config.warnings, *_version_warning(config)]
+    warnings = [*config.warnings, *_version_warning(config), *_secret_warnings(config)]
+    resolved = [*with_known_keys(found, config, names), *warnings]
     problems = [*resolved, *names.problems, *(arguments.problems if arguments else ()), *(crossed or ())]
     causes = without_consequences(problems, config, names.plan.model_files)
     kept = in_text_order(causes, list(config.sources))
@@ -114,3 +115,11 @@ def _version_warning(config: Config) -> list[Problem]:
         return []
     message = "'schema_version' is missing; 1 is assumed"
     return [Document(config).problem("schema-version", message, "", fix="add schema_version: 1", severity="warning")]
+
+
+def _secret_warnings(config: Config) -> Iterator[Problem]:
+    message = "this looks like a secret, and whoever reads or copies the file has it"
+    for path, node in config.walk():
+        if isinstance(node, ScalarNode) and node.secret and not node.directive.startswith("interpolation "):
+            fix = "export it as a variable, and write ${env:NAME} here"
+            yield config.problem("written-secret", message, path, fix=fix, severity="warning")

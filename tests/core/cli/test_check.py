@@ -153,6 +153,32 @@ def test_what_fails_at_an_import_is_said_without_secrets(anything, ot, site) -> 
         assert "canary-of-an-import" not in done.stdout + done.stderr
 
 
+TOKEN = "hf_thisIsNoTokenButItHasTheShapeOfOneYes"
+DIGEST = "0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.mark.parametrize(
+    ("value", "is_warned_of"),
+    [
+        (TOKEN, True),
+        ("ftp://ada:pass-word@host/data", True),
+        ("${env:SOME_TOKEN}", False),
+        ("${env:SOME_TOKEN,none}", False),
+        ("ftp://ada:${env:SOME_TOKEN}@host/data", False),
+        ("ftp://host/data", False),
+        (DIGEST, False),
+        ("/data/hf_cache/models--policy--thisIsALongNameOfAFolder/snapshots", False),
+    ],
+)
+def test_a_secret_that_is_written_out_is_warned_of_and_not_shown(anything, ot, value, is_warned_of) -> None:
+    anything.write_text(GOOD + f'x-hub: {{place: "{value}"}}\n')
+    done = ot("check", anything.name, env={"SOME_TOKEN": TOKEN})
+    assert done.returncode == 0, done.stdout
+    assert ("warning[written-secret]" in done.stdout) is is_warned_of
+    assert TOKEN not in done.stdout
+    assert "pass-word" not in done.stdout
+
+
 @pytest.mark.parametrize(
     ("override", "listed", "setting"),
     [
