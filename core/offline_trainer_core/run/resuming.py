@@ -21,11 +21,10 @@ from offline_trainer_core.types import Exactness, RunInfo
 
 __all__ = ["compared", "judged"]
 
-_WAYS_ON = (
-    "undo it; or let it take effect from there on: --accept-changes (in Python: accept_changes=True), which works as "
-    "long as the weights fit; or begin another run with these weights: another run.name, no --resume, and 'weights' of "
-    "a model component"
-)
+_WAYS_ON = """\
+undo that, or choose how to go on:
+  --accept-changes (in Python: accept_changes=True), and it takes effect from there on, as long as the weights fit
+  another run.name, no --resume, and 'weights' of a model component, for another run that begins with these weights"""
 
 
 def compared(info: RunInfo, manifest: Manifest, config: Config, registry: Registry) -> tuple[Deviation, ...]:
