@@ -13,7 +13,7 @@ import torch
 from offline_trainer_core.errors import DeviceError
 from offline_trainer_core.types import RunInfo
 
-__all__ = ["shortage"]
+__all__ = ["lost_worker", "shortage"]
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _WORKER = re.compile(r"DataLoader worker \(pid\D*([\d, ]+)\) (?:is killed by signal: (\w[\w ]*)|exited unexpectedly)")
@@ -32,8 +32,7 @@ def shortage(error: Exception, info: RunInfo, component: str) -> DeviceError | N
 
     `component` is the one that was at work.
     """
-    texts = [str(one) for one in _chain(error)]
-    text = "\n".join(texts)
+    text = "\n".join(str(one) for one in _chain(error))
     if isinstance(error, torch.OutOfMemoryError):
         return DeviceError(
             f"out of memory on {info.device}{_on_device(info.device)}, in {component}; " + _smaller(info)
@@ -41,14 +40,23 @@ def shortage(error: Exception, info: RunInfo, component: str) -> DeviceError | N
     if isinstance(error, OSError) and error.errno in _FULL:
         where = f" {error.filename}" if error.filename else ""
         return DeviceError(f"cannot write{where}, in {component}: {_no_space(error, info.dir)}")
-    worker = next(filter(None, map(_WORKER.search, reversed(texts))), None)
-    if worker is not None:
-        return DeviceError(_worker_died(worker[1], worker[2] or "", info))
+    if (lost := lost_worker(error, info)) is not None:
+        return lost
     if isinstance(error, RuntimeError) and _SHARED_MEMORY.search(text):
         return DeviceError(f"out of shared memory, in {component}; {_ROOM}{_fewer(info)}")
     if isinstance(error, MemoryError) or _NO_MEMORY.search(text) or getattr(error, "errno", 0) == errno.ENOMEM:
         return DeviceError(f"out of memory{_of_machine()}, in {component}; " + _smaller(info, gpu=False))
     return None
+
+
+def lost_worker(error: BaseException, info: RunInfo) -> DeviceError | None:
+    """Return what a person should read of `error` where a worker of the data loader is gone, else None.
+
+    Torch raises that wherever the main thread is at that moment, so any other error may have come of it.
+    """
+    texts = [str(one) for one in _chain(error)]
+    worker = next(filter(None, map(_WORKER.search, reversed(texts))), None)
+    return None if worker is None else DeviceError(_worker_died(worker[1], worker[2] or "", info))
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -157,10 +157,10 @@ def recorded(folder: RunFolder, info: RunInfo, plan: Plan) -> Iterator[None]:
 
 def _explained(error: Exception, folder: RunFolder, info: RunInfo, plan: Plan) -> Exception:
     """Return what a person should read of `error`."""
-    from offline_trainer_core.build import explain_failure
+    from offline_trainer_core.build import explain_failure, lost_worker
 
     if isinstance(error, OfflineTrainerError):
-        return error
+        return lost_worker(error, info) or error
     return explain_failure(error, plan, info, folder.collectives) or error
 
 

@@ -9,7 +9,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from offline_trainer_core.distributed import OneProcess  # noqa: E402
-from offline_trainer_core.errors import UsageError  # noqa: E402
+from offline_trainer_core.errors import CheckpointError, DeviceError, UsageError  # noqa: E402
 from offline_trainer_core.record import RunFolder  # noqa: E402
 from offline_trainer_core.run.checked import checked  # noqa: E402
 from offline_trainer_core.run.opening import Wish, open_run, recorded  # noqa: E402
@@ -82,6 +82,17 @@ def test_a_checkpoint_that_could_not_be_written_is_said_besides(failing, tmp_pat
 
     [note] = failing(save_in_vain).__notes__
     assert note.startswith("cannot save checkpoint 'step_1'")
+
+
+def test_a_worker_of_a_loader_that_is_killed_during_a_save_is_said_and_not_the_save(tmp_path):
+    opening, plan = opened(str(tmp_path))
+    killed = RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. ")
+    message = r"^a worker of the data loader \(process 7\) was killed"
+    with opening as (folder, info), pytest.raises(DeviceError, match=message), recorded(folder, info, plan):
+        raise CheckpointError("cannot save") from killed
+    opening, plan = opened(str(tmp_path / "other"))
+    with opening as (folder, info), pytest.raises(CheckpointError, match="cannot save"), recorded(folder, info, plan):
+        raise CheckpointError("cannot save") from RuntimeError("something else")
 
 
 def test_without_a_checkpoint_nothing_is_promised(failing):
