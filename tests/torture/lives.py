@@ -106,7 +106,12 @@ class Run:
         log = Path(orders.witness, "output.txt")
         with log.open("wb") as output:
             process = subprocess.Popen(
-                self.command, cwd=self.folder, env=_environment(orders, mark), stdout=output, stderr=output
+                self.command,
+                cwd=self.folder,
+                env=_environment(orders, mark),
+                stdout=output,
+                stderr=output,
+                start_new_session=True,  # it is killed as a group
             )
             if instant:
                 _sleep_until(process, began + instant)
@@ -131,11 +136,11 @@ def _sleep_until(process: subprocess.Popen[bytes], instant: float) -> None:
 
 
 def _strike(death: Death | None, mark: str) -> bool:
-    """Kill every process of a life at once, or one; return whether there was anything to kill."""
+    """Kill every process of a life at once, or one with its workers; return whether there was anything to kill."""
     victims = members(mark)
     if death is not None and death.alone:
         of_rank = [process for process in victims if _rank(process) == death.rank]
-        victims = of_rank[:1] or victims  # before its processes have started, it dies as a whole
+        victims = of_rank or victims  # before its processes have started, it dies as a whole
     kill(victims)
     return bool(victims)
 

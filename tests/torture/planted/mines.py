@@ -9,6 +9,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial, wraps
 from itertools import count
@@ -151,9 +152,9 @@ class _Mine:
 
     def _explode(self) -> None:
         Path(self._orders.witness, "hit").touch()
-        if not self._orders.alone and self._worker_of is None:
-            kill(pid for pid in members(os.environ[LIFE]) if pid != os.getpid())
-        kill([os.getpid()])
+        if self._worker_of is not None:
+            os.kill(os.getpid(), signal.SIGKILL)
+        kill([os.getpid()] if self._orders.alone else members(os.environ[LIFE]))
 
 
 def _tear(descriptor: int, data: bytes = b"") -> None:
@@ -180,7 +181,7 @@ def _witnessed(rename: Callable[..., Any], witness: Path) -> Callable[..., Any]:
 
 
 def members(life: str) -> list[int]:
-    """Return the processes of a life, the oldest first."""
+    """Return the processes of a life."""
     mark = f"{LIFE}={life}".encode()
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
@@ -189,12 +190,15 @@ def members(life: str) -> list[int]:
                 found.append(int(folder.name))
         except OSError:
             continue  # it is gone, or another user's
-    return sorted(found)
+    return found
 
 
 def kill(processes: Iterable[int]) -> None:
+    """Kill `processes` with their groups, this one's last: nobody is left for a moment to wonder at a dead worker."""
+    groups = set()
     for process in processes:
-        try:
-            os.kill(process, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
+        with suppress(ProcessLookupError):
+            groups.add(os.getpgid(process))
+    for group in sorted(groups, key=os.getpgrp().__eq__):
+        with suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGKILL)
