@@ -43,7 +43,7 @@ class RunFolder:
         collectives: Collectives | None = None,
     ) -> RunFolder:
         """Create `<out_dir>/<name>`; `resume` opens it where it exists, `overwrite` moves an old one aside. A run that
-        failed before its first step is no obstacle.
+        failed or was stopped before its first step is no obstacle.
 
         Raises `UsageError` where the name could leave `out_dir`, or the folder holds a run already.
         """
@@ -135,11 +135,10 @@ def _holds_something(folder: Path) -> bool:
 
 
 def _came_to_nothing(folder: Path) -> bool:
-    """Whether the run failed before its first step, so that it can be tried again under its name."""
+    """Whether the run ended before its first step, so that it can be tried again under its name."""
     status = read_status(folder / "status.json")
-    return (
-        status is not None and (status.status, status.step) == ("failed", 0) and not (folder / "checkpoints").exists()
-    )
+    ended = status is not None and status.status in ("failed", "stopped") and status.step == 0
+    return ended and not (folder / "checkpoints").exists()
 
 
 def _occupied(folder: Path) -> str:

@@ -56,6 +56,16 @@ def test_overwrite_moves_the_old_runs_aside(tmp_path, finished):
         run.set_status("failed", count)
 
 
+@pytest.mark.parametrize("status", ["failed", "stopped"])
+def test_a_run_that_ended_before_its_first_step_is_tried_again_and_one_with_a_step_is_not(tmp_path, status):
+    folder = RunFolder.create(tmp_path, "a")
+    folder.set_status(status, 0)
+    RunFolder.create(tmp_path, "a")
+    folder.set_status(status, 1)
+    with pytest.raises(UsageError, match="holds a run already"):
+        RunFolder.create(tmp_path, "a")
+
+
 def test_resume_and_overwrite_exclude_each_other(tmp_path):
     with pytest.raises(UsageError, match="choose"):
         RunFolder.create(tmp_path, "bc", resume=True, overwrite=True)
