@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+import torch  # noqa: F401 - the configuration names its layers
 from test_traps import CONFIG, site
 
 __all__ = ["site"]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch  # noqa: F401 - the configurations name its layers
 
 from offline_trainer_core.errors import UsageError
 from offline_trainer_core.run import check_config, find_lock
