@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from importlib_metadata import Distribution
+__all__ = ["Installed", "code_digest", "recorded_files"]
 
-__all__ = ["code_digest", "recorded_files"]
+
+class Installed(Protocol):
+    """What is read of an installed distribution, in every version of importlib-metadata."""
+
+    def read_text(self, filename: str, /) -> str | None: ...
+
+    def locate_file(self, path: str, /) -> Any: ...
 
 
 def code_digest(distribution: str) -> str | None:
@@ -28,7 +33,7 @@ def code_digest(distribution: str) -> str | None:
     return f"xxh3:{xxhash.xxh3_128_hexdigest(chr(10).join(code).encode())}" if code else None
 
 
-def recorded_files(distribution: Distribution) -> dict[str, str]:
+def recorded_files(distribution: Installed) -> dict[str, str]:
     """Return name and hash of the importable files that `RECORD` lists.
 
     Scripts, byte code and what the installer notes for itself are left out: they differ from one environment to the

@@ -8,14 +8,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from offline_trainer_core.catalogue.digest import recorded_files
-
-if TYPE_CHECKING:
-    from importlib_metadata import Distribution
+from offline_trainer_core.catalogue.digest import Installed, recorded_files
 
 __all__ = ["digests_of_distribution", "digests_of_module", "digests_under", "editable_project"]
 
@@ -59,7 +55,7 @@ def editable_project(name: str) -> Path | None:
         return None
 
 
-def _files_of(found: Distribution) -> dict[str, Path]:
+def _files_of(found: Installed) -> dict[str, Path]:
     """Return the files of a distribution by their names, from where Python would import them."""
     root = Path(str(found.locate_file("")))
     listed = recorded_files(found)
@@ -81,7 +77,7 @@ def _module_of(name: str) -> str:
     return name.partition("/")[0].partition(".")[0]
 
 
-def _project(found: Distribution) -> Path | None:
+def _project(found: Installed) -> Path | None:
     try:
         origin = json.loads(found.read_text("direct_url.json") or "{}")
         editable = origin.get("dir_info", {}).get("editable", False)
@@ -90,7 +86,7 @@ def _project(found: Distribution) -> Path | None:
         return None
 
 
-def _named_modules(found: Distribution) -> Iterable[str]:
+def _named_modules(found: Installed) -> Iterable[str]:
     """Return the top-level names of a distribution, as its metadata gives them."""
     listed = (found.read_text("top_level.txt") or "").split()
     return dict.fromkeys([*listed, *_MODULE.findall(found.read_text("entry_points.txt") or "")])
