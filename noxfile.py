@@ -140,4 +140,5 @@ def bench(session: nox.Session) -> None:
     session.install(*CONSTRAINTS, "lightning", "accelerate", "transformers", "omegaconf")
     session.run("python", "benchmarks/startup.py")
     session.run("python", "benchmarks/resolution.py")
+    session.run("python", "benchmarks/checkpoints.py")
     session.run("python", "benchmarks/loop_overhead.py", *session.posargs)
