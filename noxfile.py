@@ -44,11 +44,12 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the test suite against installed wheels; arguments after `--` go to pytest."""
+    """Run the test suite against installed wheels, but for what `torture` does; arguments after `--` go to pytest."""
     install_torch(session)
     install_packages(session, f"ot-builtins{EXTRAS}", *PACKAGES[1:])
     session.install(*CONSTRAINTS, "gym-pusht", *TEST_TOOLS)
-    session.run("python", "-m", "pytest", "-n", "2", *session.posargs, env={"OMP_NUM_THREADS": "1"})
+    command = ["python", "-m", "pytest", "-n", "2", "-m", "not torture", *session.posargs]
+    session.run(*command, env={"OMP_NUM_THREADS": "1"})
 
 
 @nox.session(python=["3.10", "3.12", "3.13"])
@@ -73,10 +74,16 @@ def fuzz(session: nox.Session) -> None:
 
 @nox.session(python="3.11")
 def torture(session: nox.Session) -> None:
-    """Kill runs 200 times and show that nothing is lost; arguments after `--` go to `tests/torture/run.py`."""
+    """Kill runs 200 times and show that nothing is lost; arguments after `--` go to `tests/torture/run.py`.
+
+    Then signals at any instant, corruptions by the thousand, and what else takes minutes.
+    """
     install_torch(session)
-    install_packages(session, "ot-builtins[tensorboard]")
-    session.run("python", "tests/torture/run.py", *session.posargs, env={"OMP_NUM_THREADS": "1"})
+    install_packages(session, f"ot-builtins{EXTRAS}", *PACKAGES[1:])
+    session.install(*CONSTRAINTS, *TEST_TOOLS)
+    alone = {"OMP_NUM_THREADS": "1"}
+    session.run("python", "tests/torture/run.py", *session.posargs, env=alone)
+    session.run("python", "-m", "pytest", "-n", "2", "-m", "torture", env=alone)
 
 
 @nox.session

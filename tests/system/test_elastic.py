@@ -104,7 +104,7 @@ TWO, FOUR = ("--nproc", "2"), ("--nproc", "4")
     [
         pytest.param((), TWO, id="1 to 2"),
         pytest.param(TWO, (), id="2 to 1"),
-        pytest.param(TWO, FOUR, id="2 to 4", marks=pytest.mark.slow),
+        pytest.param(TWO, FOUR, id="2 to 4", marks=pytest.mark.torture),
     ],
 )
 def test_other_processes_go_on_with_the_same_samples_in_the_same_order(train, alone, first, then):

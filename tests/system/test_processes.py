@@ -264,15 +264,15 @@ def test_processes_of_torchrun_say_once_what_is_wrong(ot):
     assert done.stderr.count("takes int at least 1, not the string 'many'") == 1
 
 
-SLOW = pytest.mark.slow
+LONG = pytest.mark.torture
 DEATHS = [
     ("exit", "step", 7, "process 1 ended with exit code 9"),
     ("SIGKILL", "step", 7, "process 1 was killed by SIGKILL"),
-    pytest.param("abort", "step", 7, "process 1 was killed by SIGSEGV", marks=SLOW),
-    pytest.param("SIGKILL", "validation", 7, "process 1 was killed by SIGKILL", marks=SLOW),
-    pytest.param("exit", "build", 7, "process 1 ended with exit code 9", marks=SLOW),
+    pytest.param("abort", "step", 7, "process 1 was killed by SIGSEGV", marks=LONG),
+    pytest.param("SIGKILL", "validation", 7, "process 1 was killed by SIGKILL", marks=LONG),
+    pytest.param("exit", "build", 7, "process 1 ended with exit code 9", marks=LONG),
     ("raise", "step", 3, "ValueError: process 1 has had enough"),
-    pytest.param("raise", "build", 3, "process 1 has had enough", marks=SLOW),
+    pytest.param("raise", "build", 3, "process 1 has had enough", marks=LONG),
     ("SIGSTOP", "step", 7, "process 1 did not answer for 0:00:05 (run.process_timeout)"),
 ]
 

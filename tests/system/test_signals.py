@@ -401,7 +401,7 @@ def test_a_signal_to_one_process_stops_all_of_them(command, meet):
     assert_stopped_once(run, *run.wait(), "SIGTERM (process 1)")
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", *(pytest.param(name, marks=pytest.mark.slow) for name in NAMES[::2])])
+@pytest.mark.parametrize("name", ["SIGTERM", *(pytest.param(name, marks=pytest.mark.torture) for name in NAMES[::2])])
 def test_a_signal_to_every_process_is_one_signal(command, meet, name):
     meeting = meet("step 3@0")
     run = command(f"all-{name}", TWO, meeting=meeting)
@@ -414,7 +414,7 @@ def test_a_signal_to_every_process_is_one_signal(command, meet, name):
     assert_stopped_once(run, *run.wait(), name)
 
 
-@pytest.mark.parametrize("moment", [pytest.param("step 3@1", marks=pytest.mark.slow), "save@0"])
+@pytest.mark.parametrize("moment", [pytest.param("step 3@1", marks=pytest.mark.torture), "save@0"])
 def test_a_second_signal_ends_all_processes_at_once(command, meet, moment):
     meeting = meet(moment)
     run = command(f"second-{moment[:4]}", TWO, meeting=meeting)
@@ -480,7 +480,7 @@ def test_the_job_scripts_of_the_page_ask_for_another_turn_until_the_run_is_finis
     assert (tmp_path / "asked").read_text() == "requeue 17\n"
 
 
-@pytest.mark.slow
+@pytest.mark.torture
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGUSR1"])
 @pytest.mark.parametrize("moment", ["build@1", "start@0", "step 1@1", "step 6@1", "validation 8@0", "epoch 1@1"])
 @pytest.mark.parametrize("launcher", ["local", "torchrun", "agent"])
@@ -504,7 +504,7 @@ def test_signals_at_any_instant_under_any_launcher_leave_nothing_hanging(command
         assert saved_by(run.dir) == ([f"step_{status['step']:08d}"] if status["step"] else [])
 
 
-@pytest.mark.slow
+@pytest.mark.torture
 @pytest.mark.parametrize("seed", range(30))
 def test_signals_after_any_time_leave_a_run_that_can_go_on(command, seed):
     draw = random.Random(seed)
