@@ -207,7 +207,10 @@ def manifest(path: Path) -> bytes:
 
 @pytest.mark.parametrize(
     "first",
-    [pytest.param(first, marks=[pytest.mark.torture] if first >= SHORT else []) for first in range(0, CORRUPTIONS, BATCH)],
+    [
+        *range(0, SHORT, BATCH),
+        *(pytest.param(first, marks=pytest.mark.torture) for first in range(SHORT, CORRUPTIONS, BATCH)),
+    ],
 )
 def test_every_damage_is_noticed_and_the_previous_good_checkpoint_is_taken(sound, tmp_path, caplog, first):
     caplog.set_level(logging.WARNING)
