@@ -258,12 +258,23 @@ def test_what_process_0_refuses_ends_all_at_once_with_one_message(ot, folder, al
     assert json.loads((folder / "runs/alone/status.json").read_text())["status"] == "finished"
 
 
-def test_processes_of_torchrun_say_once_what_is_wrong(ot):
-    done, _ = ot("wrong", "supervised", "data.batch_size=many", start=TORCHRUN)
+def test_processes_of_torchrun_say_once_what_is_wrong_also_where_the_one_that_says_it_is_late(ot, folder):
+    late = folder / "late.py"
+    late.write_text(LATE)
+    done, _ = ot("wrong", "supervised", "data.batch_size=many", start=[*TORCHRUN[:-3], str(late), "run"])
     assert done.returncode != 0
     assert done.stderr.count("takes int at least 1, not the string 'many'") == 1
 
 
+LATE = """
+import os
+import time
+
+from offline_trainer_core.cli import main
+
+time.sleep(3 if os.environ["RANK"] == "0" else 0)
+main()
+"""
 LONG = pytest.mark.torture
 DEATHS = [
     ("exit", "step", 7, "process 1 ended with exit code 9"),

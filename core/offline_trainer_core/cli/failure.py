@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import os
 import traceback
+from contextlib import suppress
+from time import monotonic, sleep
 from types import TracebackType
 
 import click
 
 from offline_trainer_core.cli.screen import print_problems
+from offline_trainer_core.distributed import STARTED, listening
 from offline_trainer_core.errors import ConfigError, OfflineTrainerError, RunStopped, format_error_with_context
 
 __all__ = ["report"]
+
+SECONDS_TO_SPEAK = 10.0
+"""How long the process of a run that says what is wrong may take to do so, after another one has found it."""
 
 
 def report(error: Exception, *, show_traceback: bool) -> int:
@@ -20,6 +26,7 @@ def report(error: Exception, *, show_traceback: bool) -> int:
         _report_unexpected(error, show_traceback)
         return 1
     if error.reported or (isinstance(error, ConfigError) and os.environ.get("LOCAL_RANK", "0") != "0"):
+        _leave_the_word_to_another_process()
         return error.exit_code
     if show_traceback:
         click.echo("".join(traceback.format_exception(error)), err=True)
@@ -31,6 +38,18 @@ def report(error: Exception, *, show_traceback: bool) -> int:
         title, _, rest = format_error_with_context(error).partition(":")
         click.echo(f"{click.style(title, fg='red', bold=True)}:{rest}", err=True)
     return error.exit_code
+
+
+def _leave_the_word_to_another_process() -> None:
+    """Wait until the launcher asks this process to end: others than ours end them all as soon as one has failed, so
+    that the one which says why must be the first to end.
+    """
+    if STARTED in os.environ or "RANK" not in os.environ:
+        return
+    end = monotonic() + SECONDS_TO_SPEAK
+    with suppress(KeyboardInterrupt), listening() as signals:
+        while signals.received is None and monotonic() < end:
+            sleep(0.05)
 
 
 def _report_unexpected(error: Exception, whole: bool) -> None:
