@@ -53,6 +53,7 @@ LOCAL_PARTS = """
 import ctypes
 import os
 import signal
+import time
 from pathlib import Path
 
 from safetensors.torch import save_file
@@ -99,6 +100,9 @@ class LogsOnItsOwn:
 
 
 class WithoutPlace:
+    def __init__(self, late: float = 0.0):
+        time.sleep(late if os.environ["RANK"] == "1" else 0)
+
     def setup(self, stage):
         return None
 
@@ -221,6 +225,11 @@ BEFORE_TRAINING = {
     "a batch that cannot be split": (["data.batch_size=5"], 4, "batch_size 5 cannot be split over 2 processes"),
     "data that is not shared out": (
         [LOCAL, "data={_type_: data.local.without_place}"],
+        3,
+        "WithoutPlace has no 'place', so 2 processes would all train on the same batches",
+    ),
+    "data that is not shared out, by a process that comes late": (
+        [LOCAL, "data={_type_: data.local.without_place, late: 1.0}"],
         3,
         "WithoutPlace has no 'place', so 2 processes would all train on the same batches",
     ),

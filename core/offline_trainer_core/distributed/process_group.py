@@ -43,6 +43,7 @@ class ProcessGroup:
         self._dist = dist
         self._torch = torch
         self._group: Any = None
+        self._left_word = False
 
     def all_reduce_sum(self, tensor: Tensor) -> Tensor:
         total = tensor.clone()
@@ -77,6 +78,7 @@ class ProcessGroup:
             return True  # the process that keeps the account is gone
 
     def leave_word(self, text: str) -> None:
+        self._left_word = True
         with suppress(self._dist.DistError):
             self._store.set(f"word/{self.rank}", text)
 
@@ -114,6 +116,8 @@ class ProcessGroup:
 
     def close(self) -> None:
         self._dist.destroy_process_group()
+        if self._left_word and self.rank == 0:  # it keeps the account that the others look into before they leave
+            self._words(range(1, self.world_size))
 
 
 def _store(environment: Mapping[str, str], rank: int, world_size: int, timeout: timedelta) -> Any:

@@ -44,9 +44,9 @@ def _say(error: Exception, collectives: Collectives) -> None:
         failure = DeviceError(lost)
         failure.reported = not collectives.first_to_say(lost)
         raise failure from error
-    collectives.leave_word(f"{type(error).__name__}: {error}".partition("\n")[0])
     if isinstance(error, OfflineTrainerError):
         error.reported = not collectives.first_to_say(str(error))
+    collectives.leave_word(f"{type(error).__name__}: {error}".partition("\n")[0])
 
 
 def agree(plan: Plan, collectives: Collectives) -> None:

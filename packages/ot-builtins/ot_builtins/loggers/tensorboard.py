@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ class TensorBoard:
 
         self._folder = destination(run, self.dir)
         with writing(self._folder):
+            _wait_for_another_second(self._folder)
             # From 0 on where the run begins: a life that was killed before its first checkpoint may have left events.
             self._writer = SummaryWriter(str(self._folder), purge_step=resume_step or 0)
         for report in reports_of(run) if resume_step is not None else ():
@@ -48,13 +50,20 @@ class TensorBoard:
     def log_metrics(self, metrics: Mapping[str, float], *, step: int, stage: str) -> None:
         self._write(metrics, step, stage)
 
-    def _write(self, metrics: Mapping[str, float], step: int, stage: str, time: float | None = None) -> None:
+    def _write(self, metrics: Mapping[str, float], step: int, stage: str, at: float | None = None) -> None:
         with writing(self._folder):
             for name, value in metrics.items():
-                self._writer.add_scalar(f"{stage}/{name}", value, step, walltime=time)
+                self._writer.add_scalar(f"{stage}/{name}", value, step, walltime=at)
             self._writer.flush()  # a run that is killed must not lose what lies before its last checkpoint
 
     def close(self) -> None:
         if self._writer is not None:
             self._writer.close()
             self._writer = None
+
+
+def _wait_for_another_second(folder: Path) -> None:
+    """TensorBoard reads its files in the order of their names, which tell whole seconds, then process and number."""
+    seconds = {path.name.split(".")[3] for path in folder.glob("events.out.tfevents.*")}
+    while f"{int(time.time()):010d}" in seconds:
+        time.sleep(0.02)
