@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -9,11 +10,14 @@ import venv
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
 PROJECTS = [REPOSITORY / "core", *sorted(path.parent for path in REPOSITORY.glob("packages/*/pyproject.toml"))]
+PATIENCE = 180.0
+"""Seconds that a process may take."""
 OURS = {"offline_trainer_core", *(project.name.replace("-", "_") for project in PROJECTS[1:])}
 """Names of our distributions and import packages, as they begin names in `site-packages`."""
 
@@ -168,11 +172,15 @@ class Zygote:
         order = {"arguments": list(arguments), "folder": str(folder), "environment": dict(environment), **self._files}
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
-        return int(self._process.stdout.readline())
+        self._pid = int(self._process.stdout.readline())
+        return self._pid
 
     def wait(self) -> subprocess.CompletedProcess[str]:
-        """Return how the process ended, and what it said."""
+        """Return how the process ended, and what it said; one that hangs is killed."""
+        watch = Timer(PATIENCE, os.kill, (self._pid, signal.SIGKILL))
+        watch.start()
         code = int(self._process.stdout.readline())
+        watch.cancel()
         said = {name: Path(path).read_text() for name, path in self._files.items()}
         return subprocess.CompletedProcess([], code, **said)
 

@@ -2,14 +2,11 @@
 
 import os
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import torch
 
 pytestmark = pytest.mark.slow
-OT = str(Path(sys.executable).with_name("ot"))
 CONFIGURATION = """
 schema_version: 1
 run: {name: small, out_dir: OUT, device: cpu, seed: 0}

@@ -25,7 +25,7 @@ def destination(run: RunInfo, path: str | Path) -> Path:
     return target
 
 
-def new_destination(run: RunInfo, path: str | Path, resume_step: int | None) -> Path:
+def new_destination(run: RunInfo, path: str | Path, *, resumed: bool) -> Path:
     """Return `destination(run, path)` for a file or folder that the run begins, or goes on with where it is resumed.
 
     Raises `ComponentError` where a run that begins would replace a file outside of its folder, or write among others in
@@ -33,6 +33,6 @@ def new_destination(run: RunInfo, path: str | Path, resume_step: int | None) -> 
     """
     target = destination(run, path)
     is_taken = any(target.iterdir()) if target.is_dir() else target.exists()
-    if resume_step is None and is_taken and not target.resolve().is_relative_to(run.dir.resolve()):
+    if not resumed and is_taken and not target.resolve().is_relative_to(run.dir.resolve()):
         raise ComponentError(f"{target} exists already, outside of the run folder; remove it, or write another path")
     return target

@@ -44,8 +44,7 @@ class LossPlot:
 
     def on_fit_start(self, context: Any) -> None:
         if context.run.is_main:
-            resume_step = None if context.exactness is None else context.state.global_step
-            self._target = new_destination(context.run, self.path, resume_step)
+            self._target = new_destination(context.run, self.path, resumed=context.exactness is not None)
 
     @hookimpl(trylast=True)
     def on_fit_end(self, context: Any) -> None:

@@ -51,8 +51,7 @@ class Profiler:
         if not context.run.is_main:
             return
         self._context = context
-        resume_step = None if context.exactness is None else context.state.global_step
-        self._folder = new_destination(context.run, self.dir, resume_step)
+        self._folder = new_destination(context.run, self.dir, resumed=context.exactness is not None)
         self._folder.mkdir(parents=True, exist_ok=True)
         activities = [ProfilerActivity.CPU]
         if torch.device(context.run.device).type == "cuda":

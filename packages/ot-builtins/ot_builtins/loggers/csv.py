@@ -34,7 +34,7 @@ class Csv:
         self._columns: list[str] = []
 
     def open(self, run: RunInfo, resume_step: int | None) -> None:
-        self._target = new_destination(run, self.path, resume_step)
+        self._target = new_destination(run, self.path, resumed=resume_step is not None)
         reports = [] if resume_step is None else reports_of(run)
         rows = [{"step": report.step, "stage": report.stage, **report.metrics} for report in reports]
         with writing(self._target):

@@ -32,7 +32,7 @@ class Jsonl:
         self._file: TextIO | None = None
 
     def open(self, run: RunInfo, resume_step: int | None) -> None:
-        self._target = new_destination(run, self.path, resume_step)
+        self._target = new_destination(run, self.path, resumed=resume_step is not None)
         if self._target == run.dir.resolve() / "metrics.jsonl":
             raise ComponentError("'metrics.jsonl' is written by the run itself; give log.jsonl another path")
         reports = [] if resume_step is None else reports_of(run)
