@@ -14,7 +14,7 @@ nox.options.error_on_missing_interpreters = False
 nox.options.sessions = ["demo", "tests"]
 
 CONSTRAINTS = ("-c", "constraints.txt")
-PACKAGES = ("ot-builtins", "ot-policy-constructor", "ot-offline-rl", "ot-example-plugins")
+PACKAGES = ("ot-builtins", "ot-policy-constructor", "ot-imitation", "ot-offline-rl", "ot-example-plugins")
 SOURCES = ("core", "packages", "tests", "examples", "benchmarks", "docs", "noxfile.py")
 EXTRAS = "[gymnasium,hdf5,mlflow,parquet,plots,tensorboard,torchmetrics,video,wandb,zarr]"
 LANGUAGE_SERVER = "yaml-language-server@1.25.0"
