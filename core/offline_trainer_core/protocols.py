@@ -152,8 +152,10 @@ class Algorithm(Protocol):
     targets, for validation and to pass gradients through. `materialize(*, batch, <parts>)`, called before `setup`
     where a model has open dimensions: runs every model once. `validate(batch) -> (logs, outputs, targets)`, one
     validation batch, logs are means over the batch. `act(observation) -> action`, a mapping of normalized observations
-    `{field: (B, ...)}` to a batch of normalized actions of the field `action_field` (default `action`); `reset(seed)`
-    at the start of episodes. `state_dict`, `load_state_dict`.
+    `{field: (B, ...)}` to a batch of normalized actions of the field `action_field` (default `action`); an algorithm
+    that samples has `noise_shape`, such as `(T, A)`, and `act(observation, noise)` with standard normal `noise
+    (B, *noise_shape)`: acting is a function of its arguments, so that it can be repeated and exported. `reset(seed)` at
+    the start of episodes. `state_dict`, `load_state_dict`.
     """
 
     def update(self, batch: Any, step: Step) -> Mapping[str, Tensor]:

@@ -11,7 +11,7 @@ from offline_trainer_core.catalogue import Registry
 from offline_trainer_core.catalogue.local import import_local_module
 from offline_trainer_core.config import Config, join_path
 from offline_trainer_core.distributed import Collectives
-from offline_trainer_core.engine import seed_everything
+from offline_trainer_core.networks import seed_everything
 from offline_trainer_core.plan import Plan
 from offline_trainer_core.types import RunInfo
 

@@ -11,8 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from offline_trainer_core.distributed import Collectives
-from offline_trainer_core.engine.normalizer import Normalizer
-from offline_trainer_core.engine.policy import TrainedPolicy
+from offline_trainer_core.networks import Normalizer, PolicyModule, TrainedPolicy
 from offline_trainer_core.types import Exactness, RunInfo, SchedulerBundle, TrainState
 
 __all__ = ["RunContext"]
@@ -115,4 +114,5 @@ class RunContext:
     def policy(self, watch: Callable[[], None] = lambda: None) -> TrainedPolicy:
         """Return the policy as it is now: raw observations in, raw actions out; `watch()` precedes every action."""
         assert self.normalizer is not None
-        return TrainedPolicy(self.algorithm, self.normalizer, self.run.device, watch)
+        module = PolicyModule(self.algorithm, self.models, self.normalizer)
+        return TrainedPolicy(module, self.run.device, watch)

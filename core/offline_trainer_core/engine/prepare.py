@@ -15,12 +15,12 @@ from torch import nn
 from offline_trainer_core.engine.batches import epoch_batches, length_of, mover
 from offline_trainer_core.engine.context import RunContext
 from offline_trainer_core.engine.guard import Reaction
-from offline_trainer_core.engine.models import ModelOptions, freeze, initialise, load_weights_into, materialise
-from offline_trainer_core.engine.normalizer import Normalizer
+from offline_trainer_core.engine.materialise import materialise
 from offline_trainer_core.engine.parts import call_with_parts
 from offline_trainer_core.engine.slot import OptimizerSlot
 from offline_trainer_core.engine.validation import of_stage
 from offline_trainer_core.errors import ComponentError, DataError
+from offline_trainer_core.networks import ModelOptions, Normalizer, freeze, initialise, load_weights_into
 
 __all__ = ["LoopSettings", "Workshop", "count_steps", "furnish"]
 

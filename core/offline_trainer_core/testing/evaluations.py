@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import torch
 
-from offline_trainer_core.engine.seeding import Generators, seed_everything
+from offline_trainer_core.engine.seeding import Generators
+from offline_trainer_core.networks import seed_everything
 from offline_trainer_core.testing.contract import Contract, same
 from offline_trainer_core.types import RunInfo
 

@@ -7,14 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
-from offline_trainer_core.engine.parts import call_with_parts
 from offline_trainer_core.errors import CheckpointError, ComponentError
 
-__all__ = ["INITIALISATIONS", "ModelOptions", "freeze", "initialise", "is_lazy", "load_weights_into", "materialise"]
+__all__ = ["INITIALISATIONS", "ModelOptions", "freeze", "initialise", "is_lazy", "load_weights_into"]
 
 log = logging.getLogger(__name__)
 
@@ -68,30 +66,6 @@ def is_lazy(model: nn.Module) -> bool:
     """Whether a parameter or buffer waits for its shape."""
     uninitialised = (UninitializedParameter, UninitializedBuffer)
     return any(isinstance(p, uninitialised) for p in (*model.parameters(), *model.buffers()))
-
-
-def materialise(
-    models: Mapping[str, nn.Module], algorithm: Any, first_batch: Callable[[], Any], parts: Mapping[str, Any]
-) -> None:
-    """Give lazy parameters their shapes by running `algorithm.materialize` once on one real batch."""
-    lazy = [name for name, model in models.items() if is_lazy(model)]
-    if not lazy:
-        return
-    if not hasattr(algorithm, "materialize"):
-        raise ComponentError(
-            f"model {', '.join(map(repr, lazy))} has dimensions left open (null), and {type(algorithm).__name__} has "
-            "no 'materialize' to fill them from a batch: write the dimensions out"
-        )
-    modes = {name: model.training for name, model in models.items()}
-    with torch.no_grad():
-        for model in models.values():
-            model.eval()
-        call_with_parts(algorithm.materialize, {**parts, "batch": first_batch()})
-    for name, model in models.items():
-        model.train(modes[name])
-    still = [name for name in lazy if is_lazy(models[name])]
-    if still:
-        raise ComponentError(f"model {', '.join(map(repr, still))}: some dimensions are still open after one batch")
 
 
 def load_weights_into(model: nn.Module, name: str, options: ModelOptions) -> None:

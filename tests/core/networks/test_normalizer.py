@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from offline_trainer_core import DataError
-from offline_trainer_core.engine import Normalizer
+from offline_trainer_core.networks import Normalizer
 
 
 @pytest.fixture

@@ -1,0 +1,26 @@
+"""Networks, and what a policy is beside them: how they begin, normalization, acting. Nothing in here trains."""
+
+from offline_trainer_core.networks.models import (
+    INITIALISATIONS,
+    ModelOptions,
+    freeze,
+    initialise,
+    is_lazy,
+    load_weights_into,
+)
+from offline_trainer_core.networks.normalizer import Normalizer
+from offline_trainer_core.networks.policy import PolicyModule, TrainedPolicy
+from offline_trainer_core.networks.seeding import seed_everything
+
+__all__ = [
+    "INITIALISATIONS",
+    "ModelOptions",
+    "Normalizer",
+    "PolicyModule",
+    "TrainedPolicy",
+    "freeze",
+    "initialise",
+    "is_lazy",
+    "load_weights_into",
+    "seed_everything",
+]
