@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         Algorithm,
         DataModule,
         Evaluation,
+        Exporter,
         Launcher,
         Loader,
         Logger,
@@ -78,6 +79,7 @@ __all__ = [
     "DataModule",
     "DeviceError",
     "Evaluation",
+    "Exporter",
     "Interval",
     "Launcher",
     "Loader",
@@ -130,7 +132,7 @@ _ROOMS = {
     "OfflineTrainerError Problem RunStopped UsageError format_error_with_context",
     "hookspecs": "hookimpl",
     "nest": "select",
-    "protocols": "Algorithm DataModule Evaluation IO Launcher Loader Logger Loss Metric OptimizerFactory Policy "
+    "protocols": "Algorithm DataModule Evaluation Exporter IO Launcher Loader Logger Loss Metric OptimizerFactory Policy "
     "SchedulerFactory Stateful Step Strategy Trainer",
     "run": "build_registry check_config run",
     "signature.live": "validate_kwargs",

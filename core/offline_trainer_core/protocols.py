@@ -7,11 +7,13 @@ takes keyword-only parts (`setup`, `fit`) receives exactly those that its signat
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import torch
     from torch import Tensor, nn
     from torch.optim import Optimizer
@@ -23,6 +25,7 @@ __all__ = [
     "Algorithm",
     "DataModule",
     "Evaluation",
+    "Exporter",
     "Launcher",
     "Loader",
     "Logger",
@@ -210,6 +213,28 @@ class Evaluation(Protocol):
 
     def evaluate(self, policy: Policy, *, run: RunInfo, step: int) -> Mapping[str, float]:
         """Return scores; write pictures and videos under `run.dir`."""
+
+
+class Exporter(Protocol):
+    """`export.*`: writes a policy in a format that is read elsewhere, and reads it back. Called by `ot export`, and by
+    `load_policy` for what was exported.
+
+    Both may be called in different processes: nothing is kept on the object between them. Both raise `ComponentError`
+    that says why, where the policy cannot be expressed in the format, or a package is missing.
+    """
+
+    def write(self, **parts: Any) -> None:
+        """Write the policy into `folder`, which is there and empty but for `policy.json`, written last by the caller.
+
+        It receives those parts that its signature names: `policy`, the `PolicyModule` on the CPU in eval mode, called
+        with `(observation, noise)`; `inputs`, that very pair for a real batch of 3 rows, `noise` None where the policy
+        takes none: the batch size must stay open; `folder`; `definition`, plain data from which `build_policy` makes
+        the policy again with `tensors`, its tensors by name.
+        """
+
+    def load(self, *, folder: Path, device: torch.device) -> Callable[[Mapping[str, Tensor], Tensor | None], Tensor]:
+        """Return what maps `(observation, noise)` on `device` to actions, as the policy did. The files in `folder` are
+        those that were written: their digests were compared before."""
 
 
 class Strategy(Protocol):
