@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from offline_trainer_core.build import build_spec
     from offline_trainer_core.catalogue import Registry
     from offline_trainer_core.config import Config, join_path, resolve_config
-    from offline_trainer_core.engine import RunContext
+    from offline_trainer_core.engine import RunContext, Specimen
     from offline_trainer_core.errors import (
         CheckpointError,
         ComponentError,
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
         Strategy,
         Trainer,
     )
-    from offline_trainer_core.run import build_registry, check_config, run
+    from offline_trainer_core.run import build_registry, check_config, run, specimen
     from offline_trainer_core.signature.live import validate_kwargs
     from offline_trainer_core.types import (
         ArgsKwargs,
@@ -104,6 +104,7 @@ __all__ = [
     "RunStopped",
     "SchedulerBundle",
     "SchedulerFactory",
+    "Specimen",
     "Stateful",
     "Step",
     "Strategy",
@@ -120,6 +121,7 @@ __all__ = [
     "resolve_config",
     "run",
     "select",
+    "specimen",
     "validate_kwargs",
 ]
 
@@ -127,14 +129,14 @@ _ROOMS = {
     "build": "build_spec",
     "catalogue": "Registry",
     "config": "Config join_path resolve_config",
-    "engine": "RunContext",
+    "engine": "RunContext Specimen",
     "errors": "CheckpointError ComponentError ConfigError DataError DeviceError Location NonFiniteError "
     "OfflineTrainerError Problem RunStopped UsageError format_error_with_context",
     "hookspecs": "hookimpl",
     "nest": "select",
     "protocols": "Algorithm DataModule Evaluation Exporter IO Launcher Loader Logger Loss Metric OptimizerFactory Policy "
     "SchedulerFactory Stateful Step Strategy Trainer",
-    "run": "build_registry check_config run",
+    "run": "build_registry check_config run specimen",
     "signature.live": "validate_kwargs",
     "types": "ArgsKwargs ComponentOf Interval LossOutput NonNegativeFloat NonNegativeInt PositiveFloat PositiveInt "
     "RunInfo RunResult SchedulerBundle TrainState UnitInterval",

@@ -5,6 +5,7 @@ from offline_trainer_core.engine.parts import call_with_parts
 from offline_trainer_core.engine.prepare import LoopSettings
 from offline_trainer_core.engine.rehearsal import Hop, Rehearsal, rehearse
 from offline_trainer_core.engine.session import Session
+from offline_trainer_core.engine.specimen import Specimen, take_specimen
 
 __all__ = [
     "Hop",
@@ -12,6 +13,8 @@ __all__ = [
     "Rehearsal",
     "RunContext",
     "Session",
+    "Specimen",
     "call_with_parts",
     "rehearse",
+    "take_specimen",
 ]

@@ -60,6 +60,16 @@ class RunContext:
     on_log: Callable[..., Any] | None = None
     saver: Callable[..., Path] | None = None
 
+    @classmethod
+    def of(cls, parts: Mapping[str, Any]) -> RunContext:
+        """Return the context of a run that begins with `parts`."""
+        context = cls(parts["run"], TrainState(), parts["collectives"], dict(parts["models"]))
+        for name in ("algorithm", "datamodule", "io", "loss"):
+            setattr(context, name, parts.get(name))
+        for name in ("metrics", "loggers", "callbacks"):
+            setattr(context, name, parts.get(name) or {})
+        return context
+
     @property
     def model(self) -> nn.Module:
         """The only model component, or the first one."""
