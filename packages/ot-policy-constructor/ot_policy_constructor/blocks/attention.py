@@ -55,7 +55,7 @@ class Attention(nn.Module):
 
     def _split(self, x: Tensor) -> Tensor:
         """Return `(B, L, dim)` as `(B, heads, L, dim / heads)`."""
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        return x.reshape(*x.shape[:2], self.heads, -1).transpose(1, 2)
 
 
 def _visible_keys(padding_mask: Tensor, causal: bool) -> Tensor:
