@@ -24,7 +24,7 @@ class FiLM(nn.Module):
 
     def forward(self, x: Tensor, context: Tensor) -> Tensor:
         """Return `x`, scaled and shifted channel by channel."""
-        modulation = self.linear(context)
+        modulation: Tensor = self.linear(context)
         modulation = modulation.view(*modulation.shape, *[1] * (x.ndim - context.ndim))
         scale, bias = modulation.chunk(2, context.ndim - 1)
         return x * (1 + scale) + bias

@@ -45,7 +45,7 @@ class ImageInput(nn.Module):
             raise ValueError(f"'normalize' is one of {', '.join(NORMALIZATIONS)}, not '{normalize}'")
         if resize is not None and len(resize) != 2:
             raise ValueError(f"'resize' is [height, width], not {list(resize)}")
-        self.resize = None if resize is None else tuple(resize)
+        self.resize = None if resize is None else (resize[0], resize[1])
         self.white = white
         self.augment = nn.Sequential(*augment)
         for name, values in zip(("mean", "std"), NORMALIZATIONS[normalize], strict=True):
@@ -53,19 +53,18 @@ class ImageInput(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Map `(..., H, W, C)` to `(..., C, H, W)`."""
-        self._check(pixels)
-        white = 255.0 if pixels.dtype == torch.uint8 else self.white
-        images = pixels.movedim(-1, -3).to(self.mean.dtype) / white
+        self._check(pixels.shape)
+        images = pixels.movedim(-1, -3).to(self.mean.dtype) / self._white_of(pixels.dtype)
         if self.resize is not None and images.shape[-2:] != self.resize:
             images = each_image(self._resize, images)
-        images = self.augment(images)
-        return (images - self.mean) / self.std
+        augmented: Tensor = self.augment(images)
+        return (augmented - self.mean) / self.std
 
     def _resize(self, images: Tensor) -> Tensor:
-        return F.interpolate(images, self.resize, mode="bilinear", antialias=True)  # type: ignore[arg-type]
+        return F.interpolate(images, self.resize, mode="bilinear", antialias=True)
 
-    def _check(self, pixels: Tensor) -> None:
-        shape, dtype = tuple(pixels.shape), str(pixels.dtype).removeprefix("torch.")
+    def _check(self, shape: Sequence[int]) -> None:
+        shape = tuple(shape)
         if len(shape) < 3 or shape[-1] > shape[-3]:
             where = "the channels seem to come first" if len(shape) > 2 else "these are no images"
             raise ValueError(f"block.image_input takes images (..., H, W, C), and got {shape}: {where}")
@@ -74,8 +73,13 @@ class ImageInput(nn.Module):
                 f"'normalize: imagenet' is for images of 3 channels, and these are {shape} (..., H, W, C); "
                 "'unit' and 'symmetric' take any"
             )
-        if pixels.dtype != torch.uint8 and self.white is None:
+
+    def _white_of(self, dtype: torch.dtype) -> float:
+        if dtype == torch.uint8:
+            return 255.0
+        if self.white is None:
             raise ValueError(
-                f"block.image_input takes uint8 images, and got {dtype}: say which value is white, 'white: 255' or "
-                "'white: 1'"
+                f"block.image_input takes uint8 images, and got {str(dtype).removeprefix('torch.')}: say which value "
+                "is white, 'white: 255' or 'white: 1'"
             )
+        return self.white

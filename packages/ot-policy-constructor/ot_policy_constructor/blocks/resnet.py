@@ -13,7 +13,6 @@ Norm = Literal["BatchNorm2d", "GroupNorm"]
 
 STAGES = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
 """Blocks of each stage, by depth."""
-WIDTHS = (64, 128, 256, 512)
 STRIDE = 32
 GROUP = 16
 """Channels that are normalized together by a group norm, as in Diffusion Policy."""
@@ -43,13 +42,14 @@ class ResNet(nn.Module):
             raise ValueError(f"'output' is 'map' or 'vector', not '{output}'")
         self.output = output
         self.conv1 = _stem(in_channels)
-        self.bn1 = _norm(norm, WIDTHS[0])
+        self.bn1 = _norm(norm, 64)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(kernel_size=3, stride=2, padding=1)
-        before = (WIDTHS[0], *WIDTHS)
-        for index, (blocks, width) in enumerate(zip(STAGES[depth], WIDTHS, strict=True)):
-            stage = _stage(before[index], width, blocks, stride=1 if index == 0 else 2, norm=norm)
-            self.add_module(f"layer{index + 1}", stage)
+        blocks = STAGES[depth]
+        self.layer1 = _stage(64, 64, blocks[0], 1, norm)
+        self.layer2 = _stage(64, 128, blocks[1], 2, norm)
+        self.layer3 = _stage(128, 256, blocks[2], 2, norm)
+        self.layer4 = _stage(256, 512, blocks[3], 2, norm)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the features of every image."""
@@ -66,9 +66,8 @@ class ResNet(nn.Module):
 
     def _features(self, images: Tensor) -> Tensor:
         x = self.maxpool(self.relu(self.bn1(self.conv1(images))))
-        for index in range(len(WIDTHS)):
-            x = self.get_submodule(f"layer{index + 1}")(x)
-        return x
+        features: Tensor = self.layer4(self.layer3(self.layer2(self.layer1(x))))
+        return features
 
 
 class _BasicBlock(nn.Module):
@@ -95,7 +94,7 @@ class _BasicBlock(nn.Module):
 class _LazyStem(nn.LazyConv2d):
     """A first convolution that takes its channels from the first batch, and begins as the others do."""
 
-    cls_to_become = nn.Conv2d  # type: ignore[assignment]
+    cls_to_become = nn.Conv2d
 
     def reset_parameters(self) -> None:
         if self.in_channels:
@@ -104,8 +103,8 @@ class _LazyStem(nn.LazyConv2d):
 
 def _stem(in_channels: int | None) -> nn.Conv2d:
     if in_channels is None:
-        return _LazyStem(WIDTHS[0], 7, stride=2, padding=3, bias=False)
-    return _conv(in_channels, WIDTHS[0], 7, stride=2)
+        return _LazyStem(64, 7, stride=2, padding=3, bias=False)
+    return _conv(in_channels, 64, 7, stride=2)
 
 
 def _stage(in_channels: int, channels: int, blocks: int, stride: int, norm: Norm) -> nn.Sequential:
