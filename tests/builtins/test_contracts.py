@@ -274,7 +274,7 @@ class TestEmaState(StatefulContract):
 
     def used(self) -> Ema:
         ema = Ema()
-        ema.load_state_dict({"averages": {"policy": {"weight": torch.ones(2, 2)}}})
+        ema.load_state_dict({"policy_weights": {"policy": {"weight": torch.ones(2, 2)}}})
         return ema
 
 

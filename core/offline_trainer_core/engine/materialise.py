@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from offline_trainer_core.engine.parts import call_with_parts
 from offline_trainer_core.errors import ComponentError
 from offline_trainer_core.networks import is_lazy
+from offline_trainer_core.signature.parts import call_with_parts
 
 __all__ = ["materialise"]
 

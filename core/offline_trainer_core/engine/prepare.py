@@ -17,11 +17,11 @@ from offline_trainer_core.engine.batches import epoch_batches, length_of, mover
 from offline_trainer_core.engine.context import RunContext
 from offline_trainer_core.engine.guard import Reaction
 from offline_trainer_core.engine.materialise import materialise
-from offline_trainer_core.engine.parts import call_with_parts
 from offline_trainer_core.engine.slot import OptimizerSlot
 from offline_trainer_core.engine.validation import of_stage
 from offline_trainer_core.errors import ComponentError, DataError
 from offline_trainer_core.networks import ModelOptions, Normalizer, freeze, initialise, load_weights_into
+from offline_trainer_core.signature.parts import call_with_parts
 
 __all__ = [
     "FirstBatch",

@@ -64,19 +64,25 @@ def freeze(model: nn.Module) -> None:
 
 def is_lazy(model: nn.Module) -> bool:
     """Whether a parameter or buffer waits for its shape."""
-    uninitialised = (UninitializedParameter, UninitializedBuffer)
-    return any(isinstance(p, uninitialised) for p in (*model.parameters(), *model.buffers()))
+    return any(_waits(p) for p in (*model.parameters(), *model.buffers()))
+
+
+def _waits(tensor: Tensor) -> bool:
+    return isinstance(tensor, (UninitializedParameter, UninitializedBuffer))
 
 
 def load_weights_into(model: nn.Module, name: str, options: ModelOptions) -> None:
-    """Start `model` from `options.weights`; raises `CheckpointError` where they do not fit."""
+    """Start `model` from `options.weights`; raises `CheckpointError` where they do not fit.
+
+    Dimensions that are still open become those of the weights.
+    """
     weights, source = options.weights, options.weights_source
     if weights is None:
         return
     expected = model.state_dict()
     missing = sorted(expected.keys() - weights.keys())
     unexpected = sorted(weights.keys() - expected.keys())
-    misfits = sorted(k for k in expected.keys() & weights.keys() if expected[k].shape != weights[k].shape)
+    misfits = sorted(k for k in expected.keys() & weights.keys() if not _fits(expected[k], weights[k]))
     if misfits:
         shown = "; ".join(
             f"{k}: {tuple(weights[k].shape)} in the file, {tuple(expected[k].shape)} here" for k in misfits
@@ -88,3 +94,7 @@ def load_weights_into(model: nn.Module, name: str, options: ModelOptions) -> Non
             raise CheckpointError(f"{text}; 'strict: false' loads what fits")
         log.warning(text)
     model.load_state_dict(dict(weights), strict=False)
+
+
+def _fits(here: Tensor, weight: Tensor) -> bool:
+    return _waits(here) or here.shape == weight.shape

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from offline_trainer_core.errors import DataError
+from offline_trainer_core.errors import CheckpointError, DataError
 from offline_trainer_core.nest import parse_path, select
 
 __all__ = ["MODES", "Normalizer"]
@@ -31,8 +31,7 @@ class Normalizer(nn.Module):
     def __init__(self, fields: Mapping[str, str], statistics: Mapping[str, Mapping[str, Tensor]]) -> None:
         """Raises `DataError` for a field without statistics."""
         super().__init__()
-        self.fields = {field: self._source(field, fields) for field, mode in fields.items() if mode != "none"}
-        self._paths = {field: parse_path(field) for field in self.fields}
+        self._take(fields)
         for field in dict.fromkeys(self.fields.values()):
             if field not in statistics:
                 known = ", ".join(statistics) or "nothing"
@@ -40,6 +39,29 @@ class Normalizer(nn.Module):
             shift, scale = _affine(field, fields[field], statistics[field])
             self.register_buffer(_name(field, "shift"), shift)
             self.register_buffer(_name(field, "scale"), scale)
+
+    @classmethod
+    def restored(cls, fields: Mapping[str, str], state: Mapping[str, Tensor], source: object) -> Normalizer:
+        """Return the normalizer whose `state_dict` is `state`: no data is needed.
+
+        Raises `CheckpointError` that begins with `source` where it is that of other fields.
+        """
+        normalizer = cls({}, {})
+        normalizer._take(fields)
+        sources = dict.fromkeys(normalizer.fields.values())
+        expected = {_name(field, part) for field in sources for part in ("shift", "scale")}
+        if expected != set(state):
+            has = ", ".join(sorted({name.rpartition(":")[0].replace("/", ".") for name in state})) or "none"
+            raise CheckpointError(
+                f"{source} has the statistics of {has}, and the configuration normalizes {', '.join(sources) or 'none'}"
+            )
+        for name, value in state.items():
+            normalizer.register_buffer(name, value)
+        return normalizer
+
+    def _take(self, fields: Mapping[str, str]) -> None:
+        self.fields = {field: self._source(field, fields) for field, mode in fields.items() if mode != "none"}
+        self._paths = {field: parse_path(field) for field in self.fields}
 
     @staticmethod
     def _source(field: str, fields: Mapping[str, str]) -> str:
@@ -63,11 +85,24 @@ class Normalizer(nn.Module):
         return batch
 
     def present(self, observation: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a flat mapping of fields with those normalized that it has."""
+        """Return a flat mapping of fields with those normalized that it has.
+
+        Raises `DataError` where a field has not the dimensions that it had in training, or no batch dimension.
+        """
         return {
-            field: self.normalize(field, value) if field in self.fields else value
+            field: self.normalize(field, self._fitting(field, value)) if field in self.fields else value
             for field, value in observation.items()
         }
+
+    def _fitting(self, field: str, value: Tensor) -> Tensor:
+        shape = self._buffers[_name(self.fields[field], "shift")].shape  # type: ignore[union-attr]
+        pairs = zip(value.shape[value.ndim - len(shape) :], shape, strict=False)
+        if value.ndim <= len(shape) or any(given != known for given, known in pairs if known != 1):
+            raise DataError(
+                f"'{field}' has the shape {tuple(value.shape)}, and the policy was trained on a batch dimension, any "
+                f"others, and last {tuple(shape)}"
+            )
+        return value
 
     def normalize(self, field: str, value: Tensor) -> Tensor:
         """Return `value` of `field`, normalized."""

@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from offline_trainer_core.errors import ComponentError
+from offline_trainer_core.errors import ComponentError, DataError
 from offline_trainer_core.networks.normalizer import Normalizer
+from offline_trainer_core.networks.observation import FieldInfo, fitting, flattened, nested
 
 __all__ = ["PolicyModule", "TrainedPolicy"]
 
@@ -36,19 +37,46 @@ class PolicyModule(nn.Module):
         shape = getattr(self.algorithm, "noise_shape", None)
         return None if shape is None else tuple(shape)
 
+    def reset(self, seed: int | None = None) -> None:
+        """Begin new episodes."""
+        if hasattr(self.algorithm, "reset"):
+            self.algorithm.reset(seed)
+
+    def observe(self, observation: Mapping[str, Tensor]) -> dict[str, Any]:
+        """Return what the algorithm acts on: the fields, normalized, and those of dotted names as a nest too."""
+        return nested(self.normalizer.present(observation))
+
     def forward(self, observation: Mapping[str, Tensor], noise: Tensor | None = None) -> Tensor:
         """Map `{field: (B, ...)}`, and `noise (B, *noise_shape)` where the policy takes it, to actions `(B, ...)`."""
-        normalized = self.normalizer.present(observation)
-        action = self.algorithm.act(normalized) if noise is None else self.algorithm.act(normalized, noise)
+        observed = self.observe(observation)
+        action = self.algorithm.act(observed) if noise is None else self.algorithm.act(observed, noise)
         return self.normalizer.denormalize(self.action_field, action)
+
+
+Act = Callable[[Mapping[str, Tensor], Tensor | None], Tensor]
 
 
 class TrainedPolicy:
     """A policy to call: takes arrays or tensors, draws the noise that it needs, and answers on the CPU."""
 
-    def __init__(self, module: PolicyModule, device: torch.device, watch: Callable[[], None] = lambda: None) -> None:
-        """`watch` is called before every action, and ends an evaluation by what it raises."""
+    def __init__(
+        self,
+        module: Act,
+        device: torch.device,
+        watch: Callable[[], None] = lambda: None,
+        *,
+        noise_shape: tuple[int, ...] | None = None,
+        fields: Mapping[str, FieldInfo] | None = None,
+    ) -> None:
+        """`module` maps `(observation, noise)` to actions on `device`.
+
+        `watch` is called before every action, and ends an evaluation by what it raises. `noise_shape` is that of the
+        module where it has none of its own; with `fields`, an observation that has others is refused.
+        """
         self.module = module
+        self.fields = fields
+        """What it observes, where that is on record."""
+        self.noise_shape: tuple[int, ...] | None = getattr(module, "noise_shape", noise_shape)
         self._device = device
         self._watch = watch
         self._generator = torch.Generator().manual_seed(0)
@@ -57,23 +85,35 @@ class TrainedPolicy:
         """Begin new episodes; with a seed, what is drawn from here on is a function of it."""
         if seed is not None:
             self._generator.manual_seed(seed)
-        if hasattr(self.module.algorithm, "reset"):
-            self.module.algorithm.reset(seed)
+        if hasattr(self.module, "reset"):
+            self.module.reset(seed)
 
     @torch.no_grad()
     def act(self, observation: Mapping[str, Any], noise: Any = None) -> Tensor:
         """Map `{field: (B, ...)}` to actions `(B, ...)` or chunks of actions `(B, T, ...)`, on the CPU.
 
-        `noise (B, *noise_shape)` is drawn where the policy takes some and none is given.
+        `noise (B, *noise_shape)` is drawn where the policy takes some and none is given. Raises `DataError` where the
+        observation lacks a field, or one has another shape than in training.
         """
         self._watch()
-        placed = {field: torch.as_tensor(value).to(self._device) for field, value in observation.items()}
-        shape = self.module.noise_shape
-        if shape is not None:
-            rows = len(next(iter(placed.values())))
-            drawn = torch.randn(rows, *shape, generator=self._generator) if noise is None else torch.as_tensor(noise)
-            noise = drawn.to(self._device)
-        result: Tensor = self.module(placed, noise).float().cpu()
-        return result
+        placed = flattened(observation, self._device)
+        if self.fields is not None:
+            placed = fitting(placed, self.fields)
+        if self.noise_shape is not None:
+            noise = self._noise(placed, noise)
+        try:
+            return self.module(placed, noise).float().cpu()
+        except KeyError as error:
+            raise DataError(
+                f"the policy reads a field that is not observed: {error.args[0] if error.args else 'it has no name'}; "
+                f"the observation has: {', '.join(placed) or 'nothing'}"
+            ) from error
 
     __call__ = act
+
+    def _noise(self, observation: Mapping[str, Tensor], given: Any) -> Tensor:
+        assert self.noise_shape is not None
+        if given is not None:
+            return torch.as_tensor(given).to(self._device)
+        rows = len(next(iter(observation.values())))
+        return torch.randn(rows, *self.noise_shape, generator=self._generator).to(self._device)

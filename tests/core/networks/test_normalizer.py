@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 import torch
 
-from offline_trainer_core import DataError
+from offline_trainer_core import CheckpointError, DataError
 from offline_trainer_core.networks import Normalizer
 
 
@@ -166,3 +166,18 @@ def test_none_leaves_a_field_as_it_is(rows, statistics):
     normalizer = Normalizer({"observation": "none"}, {})
     assert torch.equal(normalizer({"observation": rows})["observation"], rows)
     assert torch.equal(normalizer.denormalize("observation", rows), rows)
+
+
+def test_it_comes_back_from_its_state_without_data(rows, statistics):
+    fields = {"observation": "mean_std", "next": "observation", "action": "min_max", "reward": "none"}
+    original = Normalizer(fields, statistics)
+    restored = Normalizer.restored(fields, original.state_dict(), "here")
+    batch = {"observation": rows, "next": rows + 1, "action": -rows, "reward": rows[:, 0]}
+    expected, got = original(batch), restored(batch)
+    assert all(torch.equal(got[name], expected[name]) for name in batch)
+
+
+def test_the_state_of_other_fields_is_refused(statistics):
+    state = Normalizer({"observation": "mean_std"}, statistics).state_dict()
+    with pytest.raises(CheckpointError, match=r"^here has the statistics of observation, and .* normalizes action$"):
+        Normalizer.restored({"action": "mean_std"}, state, "here")

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from offline_trainer_core import ComponentError
-from offline_trainer_core.networks import Normalizer, PolicyModule, TrainedPolicy
+from offline_trainer_core import ComponentError, DataError, select
+from offline_trainer_core.networks import FieldInfo, Normalizer, PolicyModule, TrainedPolicy
 
 STATISTICS = {
     "observation": {"mean": torch.tensor([1.0, 2.0]), "std": torch.tensor([2.0, 4.0]),
@@ -111,3 +111,67 @@ def test_the_module_has_the_weights_of_the_networks_and_of_the_normalizer():
     names = set(module.state_dict())
     assert {"networks.actor.weight", "networks.actor.bias"} < names
     assert all(name.startswith(("networks.actor.", "normalizer.")) for name in names)
+
+
+class Reads:
+    """Acts with one field, wherever that is in a nest."""
+
+    def __init__(self, field):
+        self.field = field
+
+    def act(self, observation):
+        return select(observation, self.field)
+
+
+@pytest.mark.parametrize(
+    "observation", [{"robot.state": torch.ones(2, 1)}, {"robot": {"state": torch.ones(2, 1)}}], ids=["names", "nest"]
+)
+def test_fields_with_dotted_names_are_read_as_in_a_batch(observation):
+    assert policy_of(Reads("robot.state"))(observation).tolist() == [[512.0], [512.0]]
+
+
+def test_a_field_that_is_not_observed_is_named():
+    with pytest.raises(DataError, match=r"no 'robot\.speed': robot has state; the observation has: robot\.state"):
+        policy_of(Reads("robot.speed"))({"robot.state": torch.ones(2, 1)})
+
+
+@pytest.mark.parametrize("shape", [(2,), (4, 3)], ids=["no batch dimension", "other numbers"])
+def test_a_field_of_another_shape_than_in_training_is_refused(shape):
+    with pytest.raises(
+        DataError, match=r"'observation' has the shape .*, and the policy was trained on .* last \(2,\)"
+    ):
+        policy_of(First())({"observation": torch.ones(shape)})
+
+
+def test_numbers_are_taken_in_the_precision_of_training():
+    algorithm = First()
+    policy_of(algorithm)({"observation": np.ones((3, 2))})
+    assert algorithm.saw["observation"].dtype is torch.float32
+
+
+FIELDS = {"image": FieldInfo((8, 8, 3), "uint8"), "state": FieldInfo((2,), "float32")}
+OBSERVED = {"image": torch.zeros(4, 8, 8, 3, dtype=torch.uint8), "state": torch.ones(4, 2)}
+
+
+def on_record(observation):
+    return TrainedPolicy(lambda seen, noise: torch.ones(len(seen)), torch.device("cpu"), fields=FIELDS)(observation)
+
+
+def test_what_is_on_record_is_taken_and_the_rest_left_out():
+    assert on_record({**OBSERVED, "clock": torch.ones(7)}).shape == (2,)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"state": None}, "it has no field 'state'"),
+        ({"state": torch.ones(2)}, r"'state' has the shape \(2,\), which lacks the batch dimension"),
+        ({"state": torch.ones(4, 3)}, r"'state' has the shape \(4, 3\)"),
+        ({"image": torch.zeros(4, 8, 8, 3)}, "'image' is float32"),
+        ({"state": torch.ones(5, 2)}, "different numbers of rows: image 4, state 5"),
+    ],
+)
+def test_an_observation_that_is_not_as_on_record_is_refused(changed, message):
+    observation = {name: value for name, value in {**OBSERVED, **changed}.items() if value is not None}
+    with pytest.raises(DataError, match=rf"{message}.*observes image: uint8 \(B, 8, 8, 3\), state: float32 \(B, 2\)"):
+        on_record(observation)

@@ -11,8 +11,8 @@ from offline_trainer_core.errors import ComponentError
 __all__ = ["call_with_parts"]
 
 
-def call_with_parts(function: Callable[..., Any], parts: Mapping[str, Any]) -> Any:
-    """Call `function` with exactly the parts that its signature names; `**kwargs` receives all of them.
+def call_with_parts(function: Callable[..., Any], parts: Mapping[str, Any], whole: str = "a run") -> Any:
+    """Call `function` with exactly the parts of `whole` that its signature names; `**kwargs` receives all of them.
 
     Raises `ComponentError` when it asks for a part that does not exist and has no default for it.
     """
@@ -24,7 +24,7 @@ def call_with_parts(function: Callable[..., Any], parts: Mapping[str, Any]) -> A
     if unknown:
         where = getattr(function, "__qualname__", repr(function))
         raise ComponentError(
-            f"{where} asks for {', '.join(map(repr, unknown))}, which is no part of a run; the parts are: "
+            f"{where} asks for {', '.join(map(repr, unknown))}, which is no part of {whole}; the parts are: "
             f"{', '.join(sorted(parts))}"
         )
     return function(**{p.name: parts[p.name] for p in wanted if p.name in parts})

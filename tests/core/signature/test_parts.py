@@ -3,7 +3,7 @@
 import pytest
 
 from offline_trainer_core import ComponentError
-from offline_trainer_core.engine import call_with_parts
+from offline_trainer_core.signature.parts import call_with_parts
 
 PARTS = {"model": 1, "io": 2, "loss": 3}
 
