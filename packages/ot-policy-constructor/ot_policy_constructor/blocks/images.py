@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from torch import Tensor
@@ -10,7 +11,8 @@ from torch import Tensor
 def each_image(function: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
     """Apply a function of `(N, C, H, W)` to `(..., C, H, W)`; the leading dimensions are kept."""
     leading = images.shape[:-3]
-    result = function(images.reshape(leading.numel(), *images.shape[-3:]))
+    # Not `leading.numel()`, which ties an export to the batch size of its example.
+    result = function(images.reshape(math.prod(leading), *images.shape[-3:]))
     return result.reshape(*leading, *result.shape[1:])
 
 

@@ -87,7 +87,7 @@ class VisionTransformer(nn.Module):
     def _encode(self, image: Tensor) -> Tensor:
         tokens = self.patches(image)
         if self.output == "class":
-            tokens = torch.cat([self.class_token.expand(len(tokens), 1, -1), tokens], 1)
+            tokens = torch.cat([self.class_token.expand(tokens.shape[0], 1, -1), tokens], 1)
         encoded: Tensor = self.encoder(self.dropout(self.positions(tokens)))
         if self.output == "tokens":
             return encoded
