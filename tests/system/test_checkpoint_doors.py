@@ -33,12 +33,9 @@ class Trap:
 
 
 @pytest.fixture
-def ot(tmp_path):
-    def call(*arguments):
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "300"}
-        return subprocess.run([OT, *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True)
-
-    return call
+def ot(zygote, tmp_path):
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "300"}
+    return lambda *arguments: zygote.run(arguments, tmp_path, environment)
 
 
 def write(tmp_path, out="runs", asynchronous=False):

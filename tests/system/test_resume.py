@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch  # noqa: F401 - these tests train
@@ -42,12 +43,14 @@ Ot = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
-def ot(tmp_path: Path) -> Ot:
-    """Return a function that runs `ot run small.yaml` with arguments."""
+def ot(tmp_path: Path, zygote: Any) -> Ot:
+    """Return a function that runs `ot run small.yaml` with arguments; with variables, in a process from nothing."""
     (tmp_path / "small.yaml").write_text(CONFIGURATION)
 
     def go(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "NO_COLOR": "1", **variables}
+        if not variables:
+            return zygote.run(["run", "small.yaml", *arguments], tmp_path, environment)
         command = [OT, "run", "small.yaml", *arguments]
         return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
 
@@ -198,6 +201,7 @@ def test_a_checkpoint_that_was_copied_elsewhere_is_compared_as_well(ot, tmp_path
 WAITING = """
 import os, time
 from pathlib import Path
+from typing import Any
 
 class Waits:
     harmless = True

@@ -84,13 +84,8 @@ def prepared(path):
 
 
 @pytest.fixture
-def ot(folder, environment):
-    def run_ot(*arguments, **variables):
-        return subprocess.run(
-            [OT, *arguments], cwd=folder, env={**environment, **variables}, capture_output=True, text=True, timeout=120
-        )
-
-    return run_ot
+def ot(zygote, folder, environment):
+    return lambda *arguments, **variables: zygote.run(arguments, folder, {**environment, **variables})
 
 
 @pytest.fixture

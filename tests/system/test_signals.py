@@ -152,34 +152,18 @@ def meet(tmp_path):
     return lambda moment: Meeting(tmp_path, moment)
 
 
-@pytest.fixture(scope="module")
-def zygote(folder):
-    process = subprocess.Popen(
-        [sys.executable, Path(__file__).with_name("zygote.py")],
-        cwd=folder, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    yield process
-    process.communicate(timeout=PATIENCE)
-
-
 class Run:
     """A run of one process that found torch imported."""
 
     def __init__(self, zygote, folder, name, *arguments, meeting=None):
-        self.dir, self._zygote, self._output = folder / "runs" / name, zygote, folder / f"{name}.txt"
-        order = {
-            "arguments": ["run", "exp.yaml", f"run.name={name}", *arguments],
-            "environment": meeting.environment if meeting else {},
-            "output": str(self._output),
-        }
-        zygote.stdin.write(json.dumps(order) + "\n")
-        zygote.stdin.flush()
-        self.pid = int(zygote.stdout.readline())
+        self.dir, self._zygote = folder / "runs" / name, zygote
+        command = ["run", "exp.yaml", f"run.name={name}", *arguments]
+        self.pid = zygote.start(command, folder, environment(**(meeting.environment if meeting else {})))
 
     def wait(self):
         """Return the exit code and what was printed."""
-        code = int(self._zygote.stdout.readline())
-        return code, self._output.read_text()
+        done = self._zygote.wait()
+        return done.returncode, done.stdout + done.stderr
 
 
 def status_of(run):

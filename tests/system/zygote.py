@@ -1,9 +1,10 @@
 """Starts `ot` in processes that find torch imported.
 
-A line of JSON in: `{"arguments": [...], "environment": {...}, "output": path}`. Two lines out for each: the process,
-and its exit code when it has ended.
+A line of JSON in: `{"arguments": [...], "folder": path, "environment": {...}, "stdout": path, "stderr": path}`. Two
+lines out for each: the process, and its exit code when it has ended.
 """
 
+import atexit
 import json
 import os
 import sys
@@ -16,15 +17,24 @@ import offline_trainer_core.engine
 from offline_trainer_core.cli import main
 
 IMPORTED = (torch, offline_trainer_core)
+torch.optim.AdamW(torch.nn.Linear(1, 1).parameters()).step()  # the first of a process imports half of torch
 
 
 def child(order: dict) -> None:
+    os.chdir(order["folder"])
+    os.environ.clear()
     os.environ.update(order["environment"])
-    output = os.open(order["output"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    os.dup2(output, 1)
-    os.dup2(output, 2)
+    files = {0: os.devnull, 1: order["stdout"], 2: order["stderr"]}
+    for number, path in files.items():
+        os.dup2(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND), number)
     sys.argv = ["ot", *order["arguments"]]
-    main()
+    try:
+        main()
+    except SystemExit as end:  # without the half second in which all of torch is taken down
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(end.code or 0)
 
 
 def say(number: int) -> None:
