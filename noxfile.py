@@ -48,7 +48,7 @@ def tests(session: nox.Session) -> None:
     install_torch(session)
     install_packages(session, f"ot-builtins{EXTRAS}", *PACKAGES[1:])
     session.install(*CONSTRAINTS, "gym-pusht", *TEST_TOOLS)
-    command = ["python", "-m", "pytest", "-n", "2", "-m", "not torture", *session.posargs]
+    command = ["python", "-m", "pytest", "-n", "2", "--dist", "worksteal", "-m", "not torture", *session.posargs]
     session.run(*command, env={"OMP_NUM_THREADS": "1"})
 
 

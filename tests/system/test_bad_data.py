@@ -135,20 +135,19 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture
-def ot(folder, request):
+def ot(zygote, folder, request):
     """Run `ot run` in that folder, in a run folder of the test's own; return exit code, screen and run folder."""
     name = request.node.name.replace("[", "_").replace("]", "").replace(" ", "_")
 
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+
     def run_ot(*arguments, start=OT, limit=None):
-        done = subprocess.run(
-            [*start, f"run.name={name}", *arguments],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            env={**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200"},
-            timeout=180,
-            preexec_fn=limit,
-        )
+        command = [*start, f"run.name={name}", *arguments]
+        if start is OT and limit is None:
+            done = zygote.run(command[1:], folder, environment)
+        else:
+            caught = {"capture_output": True, "text": True, "timeout": 180}
+            done = subprocess.run(command, cwd=folder, env=environment, preexec_fn=limit, **caught)
         return done.returncode, done.stderr, folder / "runs" / name
 
     return run_ot

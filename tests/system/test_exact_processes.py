@@ -124,7 +124,7 @@ def stopped(train):
     return folder
 
 
-@pytest.mark.parametrize("place", ["step 8", "validation 5", "validation 24"])
+@pytest.mark.parametrize("place", ["step 8", "validation 5", pytest.param("validation 24", marks=pytest.mark.torture)])
 def test_a_signal_to_one_process_changes_nothing_in_the_end(train, uninterrupted, place):
     folder, code = train(place.replace(" ", "_"), STOP=place)
     assert code == 75
@@ -148,6 +148,7 @@ def test_without_the_state_of_the_second_process_it_is_another_run(train, stoppe
     assert resumed(train, stopped, f"without_{section}", FORGET=section) != uninterrupted
 
 
+@pytest.mark.torture
 def test_where_each_process_validates_with_its_own_buffers_it_is_another_run(train, uninterrupted):
     whole = outcome(train("own_whole", EACH_ITS_OWN)[0])
     folder, code = train("own", EACH_ITS_OWN, STOP="step 8")

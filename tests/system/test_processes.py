@@ -284,7 +284,7 @@ DEATHS = [
     pytest.param("exit", "build", 7, "process 1 ended with exit code 9", marks=LONG),
     ("raise", "step", 3, "ValueError: process 1 has had enough"),
     pytest.param("raise", "build", 3, "process 1 has had enough", marks=LONG),
-    ("SIGSTOP", "step", 7, "process 1 did not answer for 0:00:05 (run.process_timeout)"),
+    pytest.param("SIGSTOP", "step", 7, "process 1 did not answer for 0:00:05 (run.process_timeout)", marks=LONG),
 ]
 
 
@@ -325,7 +325,7 @@ def test_a_run_that_lost_a_process_goes_on_as_if_it_had_not(ot, folder):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("start", ["ot", "torchrun"])
+@pytest.mark.parametrize("start", ["ot", pytest.param("torchrun", marks=LONG)])
 def test_processes_that_are_started_again_go_on_by_themselves(ot, folder, start):
     Path(folder / "died").unlink(missing_ok=True)
     saving = "+callbacks=[{_type_: cb.model_checkpoint, every_n_steps: 4}, {_type_: cb.local.dies, once: true}]"

@@ -79,7 +79,7 @@ CODE = "the module local_parts is not the code that is pinned: local_parts.py ch
 
 
 @pytest.fixture(scope="module")
-def recorded(tmp_path_factory):
+def recorded(run_ot, tmp_path_factory):
     """A folder in which the run `small` was trained."""
     folder = tmp_path_factory.mktemp("recorded")
     for name, text in {"small.yaml": CONFIGURATION, "net.yaml": NET, "local_parts.py": LOCAL_PARTS}.items():
@@ -94,10 +94,9 @@ def folder(recorded, tmp_path):
     return Path(shutil.copytree(recorded, tmp_path / "work"))
 
 
-def run_ot(folder, *arguments, **variables):
-    return subprocess.run(
-        [OT, *arguments], cwd=folder, env=environment(**variables), capture_output=True, text=True, timeout=120
-    )
+@pytest.fixture(scope="module")
+def run_ot(zygote):
+    return lambda folder, *arguments, **variables: zygote.run(arguments, folder, environment(**variables))
 
 
 def environment(**variables):
@@ -110,7 +109,7 @@ def weights_of(run):
     return (run / "checkpoints" / newest / "models.model.safetensors").read_bytes()
 
 
-def test_the_same_run_again_is_the_same_to_the_bit(folder):
+def test_the_same_run_again_is_the_same_to_the_bit(run_ot, folder):
     done = run_ot(folder, "reproduce", "runs/small")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "reproduces runs/small up to step 60\nin the same environment\n" in done.stdout
@@ -121,7 +120,7 @@ def test_the_same_run_again_is_the_same_to_the_bit(folder):
     assert (again.returncode, (folder / "runs/small-reproduced-2").is_dir()) == (0, True)
 
 
-def test_another_seed_is_not_the_same_and_the_first_difference_is_named(folder):
+def test_another_seed_is_not_the_same_and_the_first_difference_is_named(run_ot, folder):
     done = run_ot(folder, "reproduce", "runs/small", "run.seed=1", "--name=other")
     assert done.returncode == 1, done.stdout + done.stderr
     first, second = ([json.loads(line) for line in metrics_of(folder / "runs" / run)] for run in ("small", "other"))
@@ -134,13 +133,13 @@ def metrics_of(run):
     return (run / "metrics.jsonl").read_text().splitlines()
 
 
-def test_a_difference_that_begins_late_is_found_where_it_begins(folder):
+def test_a_difference_that_begins_late_is_found_where_it_begins(run_ot, folder):
     late = run_ot(folder, "reproduce", "runs/small", "+trainer.max_steps=20")
     assert late.returncode == 1
     assert "first difference: only the original has train/loss at step 21" in late.stdout
 
 
-def test_a_stopped_run_is_repeated_up_to_its_last_step(folder, tmp_path):
+def test_a_stopped_run_is_repeated_up_to_its_last_step(run_ot, folder, tmp_path):
     command = [OT, "run", "small.yaml", "run.name=stopped"]
     running = subprocess.Popen(command, cwd=folder, env=environment(WAIT="1"), stdout=subprocess.DEVNULL)
     while not (folder / "waiting").exists():
@@ -159,7 +158,7 @@ def test_a_stopped_run_is_repeated_up_to_its_last_step(folder, tmp_path):
     assert weights_of(folder / "runs/stopped-reproduced") == weights_of(folder / "runs/small")
 
 
-def test_a_killed_run_without_a_checkpoint_is_compared_by_what_it_logged(folder):
+def test_a_killed_run_without_a_checkpoint_is_compared_by_what_it_logged(run_ot, folder):
     run = folder / "runs/small"
     shutil.rmtree(run / "checkpoints")
     lines = metrics_of(run)[:16]
@@ -174,7 +173,7 @@ def test_a_killed_run_without_a_checkpoint_is_compared_by_what_it_logged(folder)
     assert "not reproduced: metrics after 8 steps are not equal\nfirst difference: train/loss at step" in changed.stdout
 
 
-def test_other_code_is_refused_unless_it_is_wanted(folder):
+def test_other_code_is_refused_unless_it_is_wanted(run_ot, folder):
     (folder / "local_parts.py").write_text(LOCAL_PARTS.replace("LossOutput(mse", "LossOutput(2 * mse"))
     refused = run_ot(folder, "reproduce", "runs/small")
     assert refused.returncode == 2
@@ -185,7 +184,7 @@ def test_other_code_is_refused_unless_it_is_wanted(folder):
     assert "a relative difference of 1\n" in allowed.stdout
 
 
-def test_a_run_is_held_to_the_lock_of_the_record(folder):
+def test_a_run_is_held_to_the_lock_of_the_record(run_ot, folder):
     assert run_ot(folder, "run", "runs/small/config.yaml", "run.name=again", "--locked").returncode == 0
     assert weights_of(folder / "runs/again") == weights_of(folder / "runs/small")
     unlocked = run_ot(folder, "run", "small.yaml", "run.name=third", "--locked")
@@ -216,7 +215,7 @@ def test_secrets_come_from_their_variables_again_and_are_nowhere_written(folder)
     assert "the environment variable SOME_KEY is not set" in missing.stderr
 
 
-def test_a_secret_that_stood_in_the_file_is_asked_for(folder):
+def test_a_secret_that_stood_in_the_file_is_asked_for(run_ot, folder):
     (folder / "runs/small/masked.json").write_text('{"x-tracker.api_key": null, "x-tracker.url": null}')
     asked = run_ot(folder, "reproduce", "runs/small")
     assert asked.returncode == 2
@@ -226,7 +225,7 @@ def test_a_secret_that_stood_in_the_file_is_asked_for(folder):
     assert given.returncode == 0, given.stderr
 
 
-def test_what_differs_of_the_environment_is_said_before_the_training(folder):
+def test_what_differs_of_the_environment_is_said_before_the_training(run_ot, folder):
     path = folder / "runs/small/environment.json"
     content = json.loads(path.read_text())
     path.write_text(json.dumps({**content, "host": "elsewhere", "python": {"version": "3.9.1"}}))
@@ -238,7 +237,7 @@ def test_what_differs_of_the_environment_is_said_before_the_training(folder):
 
 
 @pytest.mark.parametrize("kind", ["nothing", "no run"])
-def test_what_cannot_be_reproduced_is_one_message(folder, kind):
+def test_what_cannot_be_reproduced_is_one_message(run_ot, folder, kind):
     if kind == "nothing":
         shutil.rmtree(folder / "runs/small/checkpoints")
         (folder / "runs/small/metrics.jsonl").unlink()
@@ -248,7 +247,7 @@ def test_what_cannot_be_reproduced_is_one_message(folder, kind):
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_two_processes_are_two_again(folder):
+def test_two_processes_are_two_again(run_ot, folder):
     assert run_ot(folder, "run", "small.yaml", "run.name=two", "--nproc=2").returncode == 0
     done = run_ot(folder, "reproduce", "runs/two")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -439,7 +439,9 @@ PAGE = Path(__file__).parents[2] / "docs" / "running.md"
 STEPS, SCRIPT = (block for block in PAGE.read_text().split("```sh\n") if block.startswith("#!/bin/bash\n#SBATCH"))
 
 
-@pytest.mark.parametrize("page", [pytest.param(STEPS, id="steps"), pytest.param(SCRIPT, id="script")])
+@pytest.mark.parametrize(
+    "page", [pytest.param(STEPS, id="steps", marks=pytest.mark.torture), pytest.param(SCRIPT, id="script")]
+)
 def test_the_job_scripts_of_the_page_ask_for_another_turn_until_the_run_is_finished(folder, tmp_path, meet, page):
     """`srun` and `scontrol` stand for SLURM's: one starts what it is told to, the other notes what it is asked for."""
     name = f"job-{page is STEPS}"
