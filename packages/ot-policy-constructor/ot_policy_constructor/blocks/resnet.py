@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from torch import Tensor, nn
 
-from offline_trainer_core import PositiveInt
+from offline_trainer_core import ComponentOf, PositiveInt
 from ot_policy_constructor.blocks.images import check_images, each_image
 
-Norm = Literal["BatchNorm2d", "GroupNorm"]
+Norm = Annotated[Literal["BatchNorm2d", "GroupNorm"], ComponentOf("nn")]
 
 STAGES = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
 """Blocks of each stage, by depth."""
