@@ -33,7 +33,8 @@ class PatchEmbedding(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """Return one token for every patch."""
         check_images(image, "block.patch_embedding")
-        count_patches(*image.shape[-2:], self.patch_size)
+        height, width = image.shape[-2:]
+        count_patches(height, width, self.patch_size)
         return each_image(self.projection, image).flatten(-2).transpose(-1, -2)
 
 
