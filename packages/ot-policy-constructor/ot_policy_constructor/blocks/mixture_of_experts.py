@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from offline_trainer_core import PositiveFloat, PositiveInt
-from ot_policy_constructor.blocks.activation import Activation, make_activation
-from ot_policy_constructor.blocks.batched_linear import BatchedLinear, batched_linear
+from ot_policy_constructor.blocks.activation import Activation
+from ot_policy_constructor.blocks.batched_mlp import BatchedMLP
 
 
 class MixtureOfExperts(nn.Module):
@@ -45,17 +44,11 @@ class MixtureOfExperts(nn.Module):
         capacity_factor: PositiveFloat | None = None,
     ) -> None:
         super().__init__()
-        if len(dims) < 2 or any(size is None for size in dims[1:]):
-            raise ValueError(f"'dims' is [input, hidden..., output], and only the input may be null, not {dims}")
         if top_k > experts:
             raise ValueError(f"'top_k' is {top_k}, and there are {experts} experts to choose from")
         self.top_k, self.capacity_factor = top_k, capacity_factor
-        sizes = [size for size in dims[1:] if size is not None]
-        layers = [batched_linear(experts, dims[0], sizes[0])]
-        layers += [BatchedLinear(experts, size, following) for size, following in pairwise(sizes)]
+        self.experts = BatchedMLP(experts, dims, activation)
         self.router = nn.LazyLinear(experts, bias=False) if dims[0] is None else nn.Linear(dims[0], experts, bias=False)
-        self.layers = nn.ModuleList(layers)
-        self.act = make_activation(activation)
         self.register_buffer("numbers", torch.arange(experts), persistent=False)
         self.numbers: Tensor
 
@@ -81,7 +74,7 @@ class MixtureOfExperts(nn.Module):
 
     def _by_all(self, tokens: Tensor, gates: Tensor, chosen: Tensor) -> Tensor:
         """Let every expert work on every token, and weigh with zero what was not chosen."""
-        outputs = self._experts(tokens.expand(len(self.numbers), -1, -1))
+        outputs = self.experts(tokens.expand(len(self.numbers), -1, -1))
         weights = torch.zeros_like(outputs[..., 0].T).scatter(1, chosen, gates.to(outputs.dtype))
         return torch.einsum("ne,end->nd", weights, outputs)
 
@@ -94,13 +87,6 @@ class MixtureOfExperts(nn.Module):
         nowhere = experts * places
         place = torch.where(turn < places, wanted * places + turn, nowhere)
         placed = tokens.new_zeros(nowhere + 1, tokens.shape[-1]).index_copy(0, place, tokens.repeat(self.top_k, 1))
-        outputs = self._experts(placed[:-1].unflatten(0, (experts, places))).flatten(0, 1)
-        found = F.pad(outputs, (0, 0, 0, 1))[place].unflatten(0, (self.top_k, count))
+        outputs = self.experts(placed[:-1].reshape(experts, places, -1)).flatten(0, 1)
+        found = F.pad(outputs, (0, 0, 0, 1))[place].reshape(self.top_k, count, -1)
         return (found * gates.T.unsqueeze(-1).to(found.dtype)).sum(0)
-
-    def _experts(self, x: Tensor) -> Tensor:
-        """Map `(experts, N, dims[0])` to `(experts, N, dims[-1])`."""
-        *hidden, last = self.layers
-        for layer in hidden:
-            x = self.act(layer(x))
-        return last(x)  # type: ignore[no-any-return]

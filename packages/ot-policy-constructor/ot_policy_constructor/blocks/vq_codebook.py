@@ -83,7 +83,9 @@ class VQCodebook(nn.Module):
         """Update the codebook; return how often each code was used on all processes."""
         sums = torch.zeros_like(self.sums).index_add(0, nearest, vectors)
         found = torch.cat([uses.unsqueeze(1), sums, self._draw(vectors)], dim=1)
-        uses, sums, drawn = _sum_over_processes(found).split([1, sums.shape[1], sums.shape[1]], dim=1)
+        uses, sums, drawn = torch.split(
+            _sum_over_processes(found), [1, self.codes.shape[1], self.codes.shape[1]], dim=1
+        )
         counts = self.counts.unsqueeze(1).lerp(uses, 1 - self.decay)
         sums = self.sums.lerp(sums, 1 - self.decay)
         # The mean of a code that was not used stays what it is.
