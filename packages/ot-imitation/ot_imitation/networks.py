@@ -98,9 +98,9 @@ class Networks:
 
     def _require(self, name: str, where: str, modules: Modules) -> None:
         if name not in modules:
-            hint = did_you_mean(name, modules)
             raise ComponentError(
-                f"{self._key}: {where} names a model component '{name}'{hint}; there are: {', '.join(modules)}"
+                f"{self._key}: {where} names the model component '{name}', and there are: {', '.join(modules)}"
+                f"{did_you_mean(name, modules)}"
             )
 
     def _fields_by_name(self) -> Context:
@@ -120,8 +120,8 @@ class Networks:
         for name in taker.required:
             if name not in (*needs, *offers, *entries):
                 raise ComponentError(
-                    f"{self._key}: the forward of '{taker.name}' asks for '{name}', which the context does not give"
-                    f"{did_you_mean(name, entries)}; it gives: {', '.join(entries) or 'nothing'}"
+                    f"{self._key}: the forward of '{taker.name}' asks for '{name}', and the context gives: "
+                    f"{', '.join(entries) or 'nothing'}{did_you_mean(name, entries)}"
                 )
 
     def _check_use(self) -> None:

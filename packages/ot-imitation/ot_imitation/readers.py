@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from offline_trainer_core import join_path
 from ot_imitation.context import Context, entry_of
 from ot_imitation.mistakes import Mistake, find_mistakes
 
@@ -74,5 +73,5 @@ def _read(arguments: Arguments, *reports: str) -> Reading:
 
 def _of_context(context: Context) -> list[tuple[str, str, Any]]:
     fields = [(where, source) for where, source in context.sources() if entry_of(source) is None]
-    reads: list[tuple[str, str, Any]] = [(join_path("context", where), "batch", source) for where, source in fields]
+    reads: list[tuple[str, str, Any]] = [(f"context.{where}", "batch", source) for where, source in fields]
     return reads + [(f"context.{name}.model", "models", [call.model]) for name, call in context.calls()]
