@@ -44,6 +44,7 @@ KINDS = {
     "cb": ("Callbacks", "Acts on a run at its hooks. Section `callbacks`, a list."),
     "log": ("Loggers", "Takes hyperparameters and metrics somewhere. Section `loggers`, a list."),
     "eval": ("Evaluations", "Scores a policy. Section `eval`."),
+    "export": ("Exporters", "Formats in which a trained policy runs elsewhere: `ot export RUN --format ...`."),
     "policy": ("Policies", "Acts without learning: experts and baselines for evaluations and recordings."),
     "strategy": ("Strategies", "How models live on the processes of a run. Key `run.strategy`."),
     "launcher": ("Launchers", "Where the processes of a run come from. Key `run.launcher`."),

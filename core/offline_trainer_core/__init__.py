@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from offline_trainer_core.build import build_spec
     from offline_trainer_core.catalogue import Registry
     from offline_trainer_core.config import Config, join_path, resolve_config
+    from offline_trainer_core.deploy import build_policy, load_policy
     from offline_trainer_core.engine import RunContext, Specimen
     from offline_trainer_core.errors import (
         CheckpointError,
@@ -112,12 +113,14 @@ __all__ = [
     "Trainer",
     "UnitInterval",
     "UsageError",
+    "build_policy",
     "build_registry",
     "build_spec",
     "check_config",
     "format_error_with_context",
     "hookimpl",
     "join_path",
+    "load_policy",
     "resolve_config",
     "run",
     "select",
@@ -129,13 +132,14 @@ _ROOMS = {
     "build": "build_spec",
     "catalogue": "Registry",
     "config": "Config join_path resolve_config",
+    "deploy": "build_policy load_policy",
     "engine": "RunContext Specimen",
     "errors": "CheckpointError ComponentError ConfigError DataError DeviceError Location NonFiniteError "
     "OfflineTrainerError Problem RunStopped UsageError format_error_with_context",
     "hookspecs": "hookimpl",
     "nest": "select",
-    "protocols": "Algorithm DataModule Evaluation Exporter IO Launcher Loader Logger Loss Metric OptimizerFactory Policy "
-    "SchedulerFactory Stateful Step Strategy Trainer",
+    "protocols": "Algorithm DataModule Evaluation Exporter IO Launcher Loader Logger Loss Metric OptimizerFactory "
+    "Policy SchedulerFactory Stateful Step Strategy Trainer",
     "run": "build_registry check_config run specimen",
     "signature.live": "validate_kwargs",
     "types": "ArgsKwargs ComponentOf Interval LossOutput NonNegativeFloat NonNegativeInt PositiveFloat PositiveInt "
