@@ -45,7 +45,9 @@ def test_samples_of_normal_noise_fall_into_bins_with_their_probabilities():
     for dimension in (0, 1):
         found = bins[:, dimension].bincount(minlength=5) / rows
         torch.testing.assert_close(found, probabilities[dimension], rtol=0, atol=0.006)
-    assert set(samples.unique().tolist()) <= set(head.mode({"logits": 100 * torch.eye(5).unsqueeze(1)}).unique().tolist())
+    assert set(samples.unique().tolist()) <= set(
+        head.mode({"logits": 100 * torch.eye(5).unsqueeze(1)}).unique().tolist()
+    )
 
 
 def test_an_action_that_comes_out_belongs_to_the_bin_it_was_drawn_from():

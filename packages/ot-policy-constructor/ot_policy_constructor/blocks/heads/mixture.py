@@ -83,7 +83,7 @@ class MixtureHead(nn.Module):
         """Return what the chosen component has: `(..., K, *action_shape)` to `(..., *action_shape)`."""
         axis = choice.ndim
         index = choice.reshape(*choice.shape, *[1] * (1 + len(self.action_shape)))
-        return values.take_along_dim(index, axis).squeeze(axis)
+        return values.gather(axis, index.expand(*choice.shape, 1, *self.action_shape)).squeeze(axis)
 
     def _axis_of_components(self, actions: Tensor) -> Tensor:
         return actions.unsqueeze(-1 - len(self.action_shape))
