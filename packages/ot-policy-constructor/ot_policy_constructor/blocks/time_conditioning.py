@@ -8,9 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ot_policy_constructor.blocks.activation import Activation
+from ot_policy_constructor.blocks.activation import Activation, make_activation
 from ot_policy_constructor.blocks.attention import Attention
-from ot_policy_constructor.blocks.mlp import MLP
 from ot_policy_constructor.blocks.transformer import TransformerLayer
 
 
@@ -59,7 +58,12 @@ class AdaptiveLayer(nn.Module):
         self.norm = nn.LayerNorm(dim, eps=1e-6, elementwise_affine=False)
         self.self_attention = Attention(dim, heads, dropout)
         self.cross_attention = Attention(dim, heads, dropout) if cross_attention else None
-        self.feed_forward = MLP([dim, feedforward_dim, dim], activation, dropout=dropout)
+        self.feed_forward = nn.Sequential(
+            nn.Linear(dim, feedforward_dim),
+            make_activation(activation),
+            nn.Dropout(dropout),
+            nn.Linear(feedforward_dim, dim),
+        )
         self.dropout = nn.Dropout(dropout)
         self.modulation = zero_linear(dim, (9 if cross_attention else 6) * dim)
 
