@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -8,23 +10,32 @@ from offline_trainer_core import Registry
 from offline_trainer_core.testing import DistributionContract, ModuleContract
 from ot_policy_constructor import build_model
 from ot_policy_constructor.blocks.conv import ConvBnAct, ResidualBlock
+from ot_policy_constructor.blocks.ensemble import QEnsemble
+from ot_policy_constructor.blocks.heads.categorical import CategoricalHead
+from ot_policy_constructor.blocks.heads.deterministic import DeterministicHead
+from ot_policy_constructor.blocks.heads.gaussian import GaussianHead, TanhGaussianHead
+from ot_policy_constructor.blocks.heads.mixture import MixtureHead
+from ot_policy_constructor.blocks.mixture_of_experts import MixtureOfExperts
 from ot_policy_constructor.blocks.mlp import MLP
+from ot_policy_constructor.blocks.vq_codebook import VQCodebook
 
 
 class TestDistribution(DistributionContract):
     distribution = "ot-policy-constructor"
 
 
-class TestMLP(ModuleContract):
+class OnVectors(ModuleContract):
+    def inputs(self, count: int) -> tuple[Tensor, ...]:
+        return (torch.linspace(-1, 1, 12).view(4, 3)[:count],)
+
+
+class TestMLP(OnVectors):
     @pytest.fixture(autouse=True, params=[None, "LayerNorm", "RMSNorm", "BatchNorm1d"])
     def _norm(self, request: pytest.FixtureRequest) -> None:
         self.norm = request.param
 
     def make(self) -> MLP:
         return MLP([3, 8, 2], norm=self.norm, dropout=0.2)
-
-    def inputs(self, count: int) -> tuple[Tensor, ...]:
-        return (torch.linspace(-1, 1, 12).view(4, 3)[:count],)
 
 
 class TestConvBnAct(ModuleContract):
@@ -42,6 +53,60 @@ class TestResidualBlock(TestConvBnAct):
 
     def make(self) -> ResidualBlock:
         return ResidualBlock(*self.shape)
+
+
+class TestVQCodebook(OnVectors):
+    exempt: ClassVar[dict[str, str]] = {"test_every_parameter_gets_a_gradient": "its codes are running means"}
+
+    def make(self) -> VQCodebook:
+        return VQCodebook(dim=3, codes=8)
+
+    def outputs(self, module: nn.Module, count: int = 4) -> Tensor:
+        return super().outputs(module, count)["quantized"]  # beside it are means over the batch
+
+
+class TestMixtureOfExperts(OnVectors):
+    def make(self) -> MixtureOfExperts:
+        return MixtureOfExperts([3, 8, 2], experts=4)
+
+    def outputs(self, module: nn.Module, count: int = 4) -> Tensor:
+        return super().outputs(module, count)["output"]  # beside it are losses of the batch
+
+
+class TestQEnsemble(ModuleContract):
+    def make(self) -> QEnsemble:
+        return QEnsemble(2, hidden=[8])
+
+    def inputs(self, count: int) -> tuple[Tensor, ...]:
+        return torch.linspace(-1, 1, 12).view(4, 3)[:count], torch.linspace(0, 1, 8).view(4, 2)[:count]
+
+    def outputs(self, module: nn.Module, count: int = 4) -> Tensor:
+        return super().outputs(module, count).T
+
+
+class TestDeterministicHead(OnVectors):
+    def make(self) -> nn.Module:
+        return DeterministicHead([4, 2])
+
+
+class TestGaussianHead(OnVectors):
+    def make(self) -> nn.Module:
+        return GaussianHead([4, 2])
+
+
+class TestTanhGaussianHead(OnVectors):
+    def make(self) -> nn.Module:
+        return TanhGaussianHead([4, 2])
+
+
+class TestMixtureHead(OnVectors):
+    def make(self) -> nn.Module:
+        return MixtureHead([4, 2])
+
+
+class TestCategoricalHead(OnVectors):
+    def make(self) -> nn.Module:
+        return CategoricalHead([4, 2], bins=8)
 
 
 GRAPH = {
@@ -85,9 +150,17 @@ class TestSequential(TestMLP):
 
 
 HELD = {
+    "block.categorical_head": TestCategoricalHead,
     "block.conv_bn_act": TestConvBnAct,
+    "block.deterministic_head": TestDeterministicHead,
+    "block.gaussian_head": TestGaussianHead,
+    "block.mixture_head": TestMixtureHead,
+    "block.mixture_of_experts": TestMixtureOfExperts,
     "block.mlp": TestMLP,
+    "block.q_ensemble": TestQEnsemble,
     "block.residual_block": TestResidualBlock,
+    "block.tanh_gaussian_head": TestTanhGaussianHead,
+    "block.vq_codebook": TestVQCodebook,
     "frontend.graph": TestGraph,
     "frontend.sequential": TestSequential,
 }
