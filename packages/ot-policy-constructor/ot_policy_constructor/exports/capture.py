@@ -10,7 +10,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 from torch.export import Dim, ExportedProgram
 
 from offline_trainer_core.errors import ComponentError
@@ -69,20 +69,26 @@ def _check_rows(program: ExportedProgram) -> None:
     rows = next(values[name].shape[0] for name in program.graph_signature.user_inputs if isinstance(name, str))
     outputs: list[Any] = [node.meta.get("val") for node in program.graph.output_node().args[0]]  # type: ignore[union-attr]
     if len(outputs) != 1 or not isinstance(outputs[0], Tensor):
-        raise ComponentError(f"{CAPTURE}: it returns {len(outputs)} values, and an action is one tensor")
+        raise ComponentError(f"{CAPTURE}: it returns {len(outputs)} values, and actions are one tensor")
     found = outputs[0].shape[0] if outputs[0].dim() else None
     if not isinstance(found, torch.SymInt) or str(found) != str(rows):
         raise ComponentError(
             f"{CAPTURE}: the number of actions that it returns is not the number of observations that it is given, but "
-            "depends on their values or on nothing: select rows with torch.where or with a mask, which keep them all"
+            "depends on their values or on nothing; select rows with torch.where or with a mask, which keep them all"
         )
 
 
 def _check_randomness(program: ExportedProgram) -> None:
     for node in program.graph.nodes:
-        tags = getattr(node.target, "tags", ())
-        if torch.Tag.nondeterministic_seeded in tags:
+        if torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ()) and not _is_idle_dropout(node):
             raise ComponentError(
-                f"{CAPTURE}: it draws random numbers itself ({node.target}), so its actions cannot be repeated: declare "
-                "'noise_shape' and take the numbers as the argument 'noise' of 'act'"
+                f"{CAPTURE}: it draws random numbers itself ({node.target}), so its actions cannot be repeated; declare "
+                "'noise_shape', and take them as the argument 'noise' of 'act'"
             )
+
+
+def _is_idle_dropout(node: fx.Node) -> bool:
+    """Whether this is dropout in eval mode, or attention without it: torch counts both among what is random."""
+    names = [argument.name for argument in node.target._schema.arguments]  # type: ignore[union-attr]
+    given = dict(zip(names, node.args, strict=False)) | node.kwargs
+    return given.get("train") is False or ("dropout_p" in names and not given.get("dropout_p"))

@@ -37,14 +37,16 @@ REASONS = (
     ),
     _Reason(
         "Constraints violated",
-        "it works for some batch sizes only: a size was written down, a loop runs over the rows, or a branch asks for it",
-        "treat all rows at once, and write -1 or x.shape[0] for the size of the batch",
+        "it works for some batch sizes only: it takes the length of a tensor (len), loops over rows, or has a size written "
+        "into it",
+        "treat all rows at once, and write -1 or x.shape[0] where the size of the batch belongs",
     ),
     _Reason(
-        ".numpy() is not supported",
-        "it leaves torch for NumPy",
-        "compute with torch",
+        "expected to contain only concrete integers",
+        "it needs the size of the batch as a number, as torch.randn does with a generator",
+        "take random numbers as the argument 'noise' of 'act'",
     ),
+    _Reason(".numpy() is not supported", "it leaves torch for NumPy", "compute with torch"),
 )
 
 
@@ -57,7 +59,7 @@ def refusal(error: Exception) -> ComponentError:
         if reason.word in text:
             why, instead = reason.why, f"{reason.instead}; or {KEPT}"
             break
-    refused = ComponentError(f"{CAPTURE}: {why}{_place(error)}: {instead}")
+    refused = ComponentError(f"{CAPTURE}: {why}{_place(error)}; {instead}")
     refused.__notes__ = list(getattr(error, "__notes__", ()))  # type: ignore[attr-defined, unused-ignore]
     return refused
 
@@ -70,11 +72,11 @@ def onnx_refusal(error: Exception) -> ComponentError:
     operators = re.findall(r"target=torch\.ops\.(\w+\.\w+)", text)
     if operators:
         return ComponentError(
-            f"the policy cannot be written as ONNX: it uses {operators[0]}, and ONNX has no such operator: use another, or "
+            f"the policy cannot be written as ONNX: it uses {operators[0]}, and ONNX has no such operator; use another, or "
             "export it as torch.export or as safetensors"
         )
     first = text.splitlines()[0]
-    return ComponentError(f"the policy cannot be written as ONNX: {first}: export it as torch.export or as safetensors")
+    return ComponentError(f"the policy cannot be written as ONNX: {first}; export it as torch.export or as safetensors")
 
 
 def _place(error: Exception) -> str:
