@@ -9,7 +9,10 @@ from torch import Tensor, nn
 from offline_trainer_core import Registry
 from offline_trainer_core.testing import DistributionContract, ModuleContract
 from ot_policy_constructor import build_model
+from ot_policy_constructor.blocks.augmentation import CameraDropout, ColourJitter, RandomCrop
 from ot_policy_constructor.blocks.conv import ConvBnAct, ResidualBlock
+from ot_policy_constructor.blocks.film import FiLM
+from ot_policy_constructor.blocks.image_input import ImageInput
 from ot_policy_constructor.blocks.ensemble import QEnsemble
 from ot_policy_constructor.blocks.heads.categorical import CategoricalHead
 from ot_policy_constructor.blocks.heads.deterministic import DeterministicHead
@@ -17,6 +20,9 @@ from ot_policy_constructor.blocks.heads.gaussian import GaussianHead, TanhGaussi
 from ot_policy_constructor.blocks.heads.mixture import MixtureHead
 from ot_policy_constructor.blocks.mixture_of_experts import MixtureOfExperts
 from ot_policy_constructor.blocks.mlp import MLP
+from ot_policy_constructor.blocks.resnet import ResNet
+from ot_policy_constructor.blocks.spatial_softmax import SpatialSoftmax
+from ot_policy_constructor.blocks.temporal_unet import TemporalUNet
 from ot_policy_constructor.blocks.vq_codebook import VQCodebook
 
 
@@ -109,6 +115,66 @@ class TestCategoricalHead(OnVectors):
         return CategoricalHead([4, 2], bins=8)
 
 
+PIXELS = torch.randint(0, 256, (4, 2, 40, 36, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+
+
+class TestImageInput(ModuleContract):
+    def make(self) -> nn.Module:
+        return ImageInput("imagenet", resize=(20, 18), augment=[RandomCrop((16, 16))])
+
+    def inputs(self, count: int) -> tuple[Tensor, ...]:
+        return (PIXELS[:count],)
+
+
+class TestRandomCrop(ModuleContract):
+    def make(self) -> nn.Module:
+        return RandomCrop((16, 17))
+
+    def inputs(self, count: int) -> tuple[Tensor, ...]:
+        return (PIXELS[:count].movedim(-1, -3) / 255,)
+
+
+class TestColourJitter(TestRandomCrop):
+    def make(self) -> nn.Module:
+        return ColourJitter(0.3, 0.3, 0.3, 0.1)
+
+
+class TestCameraDropout(TestRandomCrop):
+    def make(self) -> nn.Module:
+        return CameraDropout(0.5)
+
+
+class TestResNet(TestRandomCrop):
+    @pytest.fixture(autouse=True, params=["BatchNorm2d", "GroupNorm"])
+    def _norm(self, request: pytest.FixtureRequest) -> None:
+        self.norm = request.param
+
+    def make(self) -> nn.Module:
+        return ResNet(18, self.norm, in_channels=None)
+
+
+class TestSpatialSoftmax(TestRandomCrop):
+    def make(self) -> nn.Module:
+        return SpatialSoftmax(num_keypoints=5, learn_temperature=True)
+
+
+class TestFiLM(ModuleContract):
+    def make(self) -> nn.Module:
+        return FiLM(3)
+
+    def inputs(self, count: int) -> tuple[Tensor, ...]:
+        return PIXELS[:count, 0].movedim(-1, -3) / 255, torch.linspace(-1, 1, 20).view(4, 5)[:count]
+
+
+class TestTemporalUNet(ModuleContract):
+    def make(self) -> nn.Module:
+        return TemporalUNet(2, widths=(8, 16), groups=4, time_dim=8)
+
+    def inputs(self, count: int) -> tuple[Tensor, ...]:
+        actions, context = torch.linspace(-3, 3, 64).sin().view(4, 8, 2), torch.linspace(-1, 1, 40).view(4, 2, 5)
+        return actions[:count], torch.linspace(0, 1, 4)[:count], context[:count]
+
+
 GRAPH = {
     "inputs": ["image", "state"],
     "modules": {
@@ -150,16 +216,24 @@ class TestSequential(TestMLP):
 
 
 HELD = {
+    "block.camera_dropout": TestCameraDropout,
     "block.categorical_head": TestCategoricalHead,
+    "block.colour_jitter": TestColourJitter,
     "block.conv_bn_act": TestConvBnAct,
     "block.deterministic_head": TestDeterministicHead,
+    "block.film": TestFiLM,
     "block.gaussian_head": TestGaussianHead,
+    "block.image_input": TestImageInput,
     "block.mixture_head": TestMixtureHead,
     "block.mixture_of_experts": TestMixtureOfExperts,
     "block.mlp": TestMLP,
     "block.q_ensemble": TestQEnsemble,
+    "block.random_crop": TestRandomCrop,
     "block.residual_block": TestResidualBlock,
+    "block.resnet": TestResNet,
+    "block.spatial_softmax": TestSpatialSoftmax,
     "block.tanh_gaussian_head": TestTanhGaussianHead,
+    "block.temporal_unet": TestTemporalUNet,
     "block.vq_codebook": TestVQCodebook,
     "frontend.graph": TestGraph,
     "frontend.sequential": TestSequential,
