@@ -81,7 +81,7 @@ def test_a_context_without_mistakes_has_none() -> None:
         ({"a": {"model": "m", "inputs": {"x": 3}}}, ("context.a.inputs.x", "wrong-type", None)),
         ({"a": {"model": "m", "inputs": {"x": "$b"}}, "b": "y"}, ("context.a.inputs.x", "forward-reference", None)),
         ({"a": {"model": "m", "inputs": {"x": "$a"}}}, ("context.a.inputs.x", "forward-reference", None)),
-        ({"vision": "y", "a": {"model": "m", "inputs": {"x": "$vison"}}}, ("context.a.inputs.x", "unknown-value", "$vision")),
+        ({"eyes": "y", "a": {"model": "m", "inputs": {"x": "$eye"}}}, ("context.a.inputs.x", "unknown-value", "$eyes")),
         ({"a": "$b.c"}, ("context.a", "unknown-value", None)),
     ],
 )  # fmt: skip
