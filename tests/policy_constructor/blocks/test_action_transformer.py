@@ -100,3 +100,26 @@ def test_a_network_without_tokens_takes_none_and_one_with_tokens_needs_them(make
         without(**batch)
     with pytest.raises(ValueError, match="needs 'tokens'; 'tokens_dim: 0' makes one without"):
         make()(**own)
+
+
+def test_it_learns_the_flow_from_noise_to_the_chunk_that_belongs_to_its_tokens(time_conditioning):
+    """Trained on the velocity, sampled by Euler steps along it (Lipman et al. 2023)."""
+    torch.manual_seed(0)
+    network = ActionTransformer(
+        ACTION_DIM, HORIZON, 32, 2, 4, tokens_dim=TOKENS_DIM, time_conditioning=time_conditioning
+    )
+    tokens = torch.randn(BATCH, COUNT, TOKENS_DIM).repeat(8, 1, 1)
+    chunks = torch.randn(BATCH, HORIZON, ACTION_DIM).repeat(8, 1, 1)
+    optimizer = torch.optim.Adam(network.parameters(), lr=3e-3)
+    for _ in range(150):
+        noise, time = torch.randn_like(chunks), torch.rand(len(chunks))
+        noisy = noise + time[:, None, None] * (chunks - noise)
+        loss = (network(noisy, time, tokens) - (chunks - noise)).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    sampled = torch.randn_like(chunks)
+    for step in range(10):
+        sampled = sampled + network(sampled, torch.full((len(chunks),), step / 10), tokens).detach() / 10
+    of_another = chunks.roll(1, 0)
+    assert (sampled - chunks).square().mean() < 0.2 * (sampled - of_another).square().mean()
