@@ -9,20 +9,25 @@ from torch import Tensor, nn
 from offline_trainer_core import Registry
 from offline_trainer_core.testing import DistributionContract, ModuleContract
 from ot_policy_constructor import build_model
+from ot_policy_constructor.blocks.action_transformer import ActionTransformer
 from ot_policy_constructor.blocks.augmentation import CameraDropout, ColourJitter, RandomCrop
 from ot_policy_constructor.blocks.conv import ConvBnAct, ResidualBlock
-from ot_policy_constructor.blocks.film import FiLM
-from ot_policy_constructor.blocks.image_input import ImageInput
 from ot_policy_constructor.blocks.ensemble import QEnsemble
+from ot_policy_constructor.blocks.film import FiLM
 from ot_policy_constructor.blocks.heads.categorical import CategoricalHead
 from ot_policy_constructor.blocks.heads.deterministic import DeterministicHead
 from ot_policy_constructor.blocks.heads.gaussian import GaussianHead, TanhGaussianHead
 from ot_policy_constructor.blocks.heads.mixture import MixtureHead
+from ot_policy_constructor.blocks.image_input import ImageInput
 from ot_policy_constructor.blocks.mixture_of_experts import MixtureOfExperts
 from ot_policy_constructor.blocks.mlp import MLP
+from ot_policy_constructor.blocks.positions import Positions
 from ot_policy_constructor.blocks.resnet import ResNet
 from ot_policy_constructor.blocks.spatial_softmax import SpatialSoftmax
 from ot_policy_constructor.blocks.temporal_unet import TemporalUNet
+from ot_policy_constructor.blocks.time_embedding import TimeEmbedding
+from ot_policy_constructor.blocks.transformer import TransformerDecoder, TransformerEncoder
+from ot_policy_constructor.blocks.vision_transformer import PatchEmbedding, VisionTransformer
 from ot_policy_constructor.blocks.vq_codebook import VQCodebook
 
 
@@ -175,6 +180,82 @@ class TestTemporalUNet(ModuleContract):
         return actions[:count], torch.linspace(0, 1, 4)[:count], context[:count]
 
 
+class TestTransformerEncoder(ModuleContract):
+    @pytest.fixture(autouse=True, params=[{}, {"norm_first": False}, {"causal": True}])
+    def _arguments(self, request: pytest.FixtureRequest) -> None:
+        self.arguments = request.param
+
+    def make(self) -> nn.Module:
+        return TransformerEncoder(8, depth=2, heads=2, dropout=0.2, **self.arguments)
+
+    def inputs(self, count: int) -> tuple[Tensor, ...]:
+        tokens = torch.linspace(0, 300, 4 * 5 * 8).sin().view(4, 5, 8)
+        return tokens[:count], (torch.arange(5) >= torch.tensor([5, 3, 1, 0])[:, None])[:count]
+
+
+class TestTransformerDecoder(TestTransformerEncoder):
+    def make(self) -> nn.Module:
+        return TransformerDecoder(8, depth=2, heads=2, dropout=0.2, **self.arguments)
+
+    def inputs(self, count: int) -> tuple[Tensor, ...]:
+        tokens, padding_mask = super().inputs(count)
+        return tokens[:, :3].cos(), tokens, padding_mask[:, :3], padding_mask
+
+
+class TestPositions(ModuleContract):
+    @pytest.fixture(autouse=True, params=["learned", "sinusoidal"])
+    def _kind(self, request: pytest.FixtureRequest) -> None:
+        self.kind = request.param
+
+    def make(self) -> nn.Module:
+        return Positions(6, 8, self.kind)
+
+    def inputs(self, count: int) -> tuple[Tensor, ...]:
+        return (torch.linspace(-1, 1, 4 * 5 * 8).view(4, 5, 8)[:count],)
+
+
+class TestTimeEmbedding(ModuleContract):
+    def make(self) -> nn.Module:
+        return TimeEmbedding(8)
+
+    def inputs(self, count: int) -> tuple[Tensor, ...]:
+        return (torch.linspace(0, 1, 4)[:count],)
+
+
+class TestPatchEmbedding(ModuleContract):
+    def make(self) -> nn.Module:
+        return PatchEmbedding(4, 8, in_channels=None)
+
+    def inputs(self, count: int) -> tuple[Tensor, ...]:
+        return (torch.linspace(-9, 9, 4 * 2 * 8 * 8).sin().view(4, 2, 8, 8)[:count],)
+
+
+class TestVisionTransformer(TestPatchEmbedding):
+    @pytest.fixture(autouse=True, params=["class", "mean", "tokens"])
+    def _output(self, request: pytest.FixtureRequest) -> None:
+        self.output = request.param
+
+    def make(self) -> nn.Module:
+        return VisionTransformer(8, 4, 8, depth=2, heads=2, in_channels=None, output=self.output, dropout=0.2)
+
+
+class TestActionTransformer(ModuleContract):
+    @pytest.fixture(autouse=True, params=["adaln", "token"])
+    def _conditioning(self, request: pytest.FixtureRequest) -> None:
+        self.conditioning = request.param
+
+    def make(self) -> nn.Module:
+        module = ActionTransformer(2, 3, 8, 2, 2, tokens_dim=8, time_conditioning=self.conditioning, dropout=0.2)
+        for parameter in module.parameters():
+            nn.init.normal_(parameter, std=0.2)  # the last layer, and what the time does, begin at zero
+        return module
+
+    def inputs(self, count: int) -> tuple[Tensor, ...]:
+        tokens = torch.linspace(0, 300, 4 * 5 * 8).sin().view(4, 5, 8)
+        actions, time = torch.linspace(-1, 1, 24).view(4, 3, 2), torch.linspace(0, 1, 4)
+        return actions[:count], time[:count], tokens[:count], tokens[:count, :, 0] > 0
+
+
 GRAPH = {
     "inputs": ["image", "state"],
     "modules": {
@@ -204,6 +285,16 @@ class TestGraph(ModuleContract):
         return image[:count], torch.linspace(0, 1, 8).view(4, 2)[:count]
 
 
+class TestTokenFusion(TestGraph):
+    """It takes its sources by name, as a graph hands them on."""
+
+    def make(self) -> nn.Module:
+        fusion = {"_type_": "block.token_fusion", "sources": {"image": None, "state": 2}, "dim": 4}
+        call = {"call": "module:fusion", "kwargs": {"image": "$image", "state": "$state"}, "out": "tokens"}
+        chain = {"inputs": ["image", "state"], "modules": {"fusion": fusion}, "steps": [call], "outputs": ["$tokens"]}
+        return build_model({"schema_version": 1, "model": {"graph": chain}}, registry=self.registry)
+
+
 class TestSequential(TestMLP):
     @pytest.fixture(autouse=True)
     def _registered(self, registry: Registry) -> None:
@@ -216,6 +307,7 @@ class TestSequential(TestMLP):
 
 
 HELD = {
+    "block.action_transformer": TestActionTransformer,
     "block.camera_dropout": TestCameraDropout,
     "block.categorical_head": TestCategoricalHead,
     "block.colour_jitter": TestColourJitter,
@@ -227,6 +319,8 @@ HELD = {
     "block.mixture_head": TestMixtureHead,
     "block.mixture_of_experts": TestMixtureOfExperts,
     "block.mlp": TestMLP,
+    "block.patch_embedding": TestPatchEmbedding,
+    "block.positions": TestPositions,
     "block.q_ensemble": TestQEnsemble,
     "block.random_crop": TestRandomCrop,
     "block.residual_block": TestResidualBlock,
@@ -234,6 +328,11 @@ HELD = {
     "block.spatial_softmax": TestSpatialSoftmax,
     "block.tanh_gaussian_head": TestTanhGaussianHead,
     "block.temporal_unet": TestTemporalUNet,
+    "block.time_embedding": TestTimeEmbedding,
+    "block.token_fusion": TestTokenFusion,
+    "block.transformer_decoder": TestTransformerDecoder,
+    "block.transformer_encoder": TestTransformerEncoder,
+    "block.vision_transformer": TestVisionTransformer,
     "block.vq_codebook": TestVQCodebook,
     "frontend.graph": TestGraph,
     "frontend.sequential": TestSequential,
