@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from offline_trainer_core.catalogue import Entry, Registry
-from offline_trainer_core.deploy.building import policy_of
 from offline_trainer_core.deploy.definition import planned
 from offline_trainer_core.deploy.parity import TOLERANCE, measure_parity, write_samples
 from offline_trainer_core.deploy.passport import PASSPORT, Passport, entries_of
@@ -120,14 +119,13 @@ def _batch(run: Path, overrides: Sequence[str]) -> Any:
 
 def _write(exporter: Entry, trained: Trained, batch: Any, draft: Path, samples: Path) -> Passport:
     """Let the exporter write into `draft`, and measure what came out."""
-    state = trained.state()
-    policy = policy_of(trained.definition, state, source=trained.source, device=_cpu())
+    policy = trained.policy(_cpu())
     observation = observed(policy, batch)
     inputs = {size: rows_of(observation, policy.noise_shape, size) for size in {ROWS, *BATCH_SIZES}}
     actions = {size: _acted(policy, *inputs[size]) for size in BATCH_SIZES}
     write_samples(samples, {str(size): (*inputs[size], actions[size]) for size in BATCH_SIZES})
     encoder = Encoder("policy")
-    definition = {"config": trained.definition, "state": encoder.encode(state)}
+    definition = {"config": trained.definition, "state": encoder.encode(trained.state())}
     parts = {"policy": policy, "inputs": inputs[ROWS], "folder": draft, "definition": definition}
     _hand_over(exporter, {**parts, "tensors": encoder.tensors})
     passport = Passport(

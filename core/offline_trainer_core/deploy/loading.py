@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from offline_trainer_core.catalogue import Entry, Registry
-from offline_trainer_core.deploy.building import policy_of
 from offline_trainer_core.deploy.passport import PASSPORT, Passport
 from offline_trainer_core.deploy.trained import read_trained
 from offline_trainer_core.errors import ComponentError, DeviceError, UsageError
@@ -43,8 +42,7 @@ def load_policy(
         if checkpoint is not None:
             raise UsageError(f"{folder} is an export: 'checkpoint' chooses among those of a run")
         return _exported(folder, place)
-    trained = read_trained(folder, checkpoint)
-    return TrainedPolicy(policy_of(trained.definition, trained.state(), source=trained.source, device=place), place)
+    return TrainedPolicy(read_trained(folder, checkpoint).policy(place), place)
 
 
 def _exported(folder: Path, device: torch.device) -> TrainedPolicy:

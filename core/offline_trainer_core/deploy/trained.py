@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from offline_trainer_core.config import resolve_config
-from offline_trainer_core.deploy.building import sections_of_policy
+from offline_trainer_core.deploy.building import policy_of, sections_of_policy
 from offline_trainer_core.deploy.definition import definition_of
-from offline_trainer_core.errors import CheckpointError, UsageError
+from offline_trainer_core.errors import CheckpointError, ConfigError, Problem, UsageError
 from offline_trainer_core.record import Checkpoint, RunFolder, load_checkpoint
 from offline_trainer_core.record.manifest import MANIFEST
+
+if TYPE_CHECKING:
+    import torch
+
+    from offline_trainer_core.networks import PolicyModule
 
 __all__ = ["CONFIG", "Trained", "read_trained"]
 
@@ -28,6 +34,21 @@ class Trained(NamedTuple):
     def source(self) -> str:
         """The checkpoint, as messages name it."""
         return f"checkpoint {self.checkpoint.path}"
+
+    def policy(self, device: torch.device) -> PolicyModule:
+        """Return the policy on `device`, in eval mode; see `policy_of`."""
+        try:
+            return policy_of(self.definition, self.state(), source=self.source, device=device)
+        except ConfigError as error:
+            raise ConfigError(self._with_origin(problem) for problem in error.problems) from None
+
+    def _with_origin(self, problem: Problem) -> Problem:
+        """Return a problem with the package that the component came from when the checkpoint was saved."""
+        entries = (self.checkpoint.manifest.plan or {}).get("entries", {})
+        entry = entries.get(problem.config_path.removesuffix("._type_"))
+        if problem.code != "unknown-component" or entry is None:
+            return problem
+        return replace(problem, fix=f"pip install {entry['distribution']}=={entry['version']}")
 
     def state(self) -> dict[str, Any]:
         """Return what the policy needs of the checkpoint, by section, with the weights that it acts with."""
