@@ -15,7 +15,7 @@ from ot_policy_constructor.inspection.recording import Instruments, Recorder, wa
 from ot_policy_constructor.inspection.rows import with_rows
 from ot_policy_constructor.inspection.shapes import TensorFact, facts_of
 
-__all__ = ["Pass", "Way", "field_source", "run_pass", "ways_of"]
+__all__ = ["Pass", "Way", "field_source", "quiet", "run_pass", "ways_of"]
 
 Way = Literal["validate", "act", "update"]
 
@@ -75,7 +75,7 @@ def run_pass(specimen: Specimen, way: Way, rows: int) -> Pass:
     seen = Pass(way, recorders, instruments, instruments.facts(batch))
     for name, leaf in facts_of(batch):
         instruments.provenance.declare([leaf], field_source(name))
-    with _quiet(specimen.models, way), watching(recorders.values()), instruments.counter, instruments.provenance:
+    with quiet(specimen.models, way), watching(recorders.values()), instruments.counter, instruments.provenance:
         answer = _call(specimen, way, batch)
     seen.results = [
         (fact, instruments.provenance.sources(leaf))
@@ -108,7 +108,7 @@ def _noise(algorithm: Any, batch: Any, device: torch.device) -> tuple[torch.Tens
 
 
 @contextmanager
-def _quiet(models: Mapping[str, nn.Module], way: Way) -> Iterator[None]:
+def quiet(models: Mapping[str, nn.Module], way: Way) -> Iterator[None]:
     """Put models in eval mode, so that two batches see the same network, and random numbers back where they were."""
     modes = [(module, module.training) for model in models.values() for module in model.modules()]
     fast_path: Callable[[bool], None] = torch.backends.mha.set_fastpath_enabled

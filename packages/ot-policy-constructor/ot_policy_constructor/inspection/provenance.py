@@ -13,13 +13,13 @@ from torch.utils._pytree import tree_leaves
 __all__ = ["Provenance"]
 
 
-class Provenance(TorchDispatchMode):
+class Provenance(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Follows every operation while it is active. Tensors are told apart by the memory in which they lie, so that a
     view has the sources of what it looks at.
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.operations: set[Any] = set()
         """What was computed while `listening`."""
         self.listening = False

@@ -119,6 +119,7 @@ def named_arguments(module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[st
         bound = inspect.signature(module.forward).bind(*args, **kwargs)
     except (TypeError, ValueError):
         return {**{str(index): value for index, value in enumerate(args)}, **kwargs}
+    bound.apply_defaults()
     named: dict[str, Any] = {}
     for name, value in bound.arguments.items():
         kind = bound.signature.parameters[name].kind

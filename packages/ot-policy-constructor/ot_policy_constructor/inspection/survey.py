@@ -94,10 +94,9 @@ def _component(name: str, model: nn.Module, passes: list[tuple[Pass, Pass]]) -> 
 
 
 def _module(name: str, path: str, module: nn.Module, seen: tuple[Recorder, Recorder] | None) -> ModuleFacts:
-    calls = [recorder.calls.get(path) for recorder in seen] if seen else [None]
+    first, second = (recorder.calls.get(path) for recorder in seen) if seen else (None, None)
     called: dict[str, Any] = {"inputs": (), "outputs": (), "flops": None, "calls": 0}
-    if all(calls):
-        first, second = calls
+    if first is not None and second is not None:
         called = {
             "inputs": values_of(first.inputs, second.inputs),
             "outputs": values_of(first.outputs, second.outputs),
