@@ -1,12 +1,6 @@
-"""The codebook beside its equations, and two processes beside one with the joined batch."""
+"""The codebook beside its equations."""
 
-import socket
-from datetime import timedelta
-
-import pytest
 import torch
-import torch.distributed as dist
-import torch.multiprocessing as mp
 
 from ot_policy_constructor.blocks.vq_codebook import VQCodebook
 
@@ -132,43 +126,3 @@ def test_the_nearest_code_is_found_in_float32_under_autocast():
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert torch.equal(codebook(x)["indices"], torch.cdist(x, codebook.codes).argmin(-1))
     assert codebook(x.bfloat16())["quantized"].dtype == torch.bfloat16
-
-
-STEPS = 30
-
-
-def train(rank, world_size, port, path):
-    """Train on this process's part of every batch, of which the first process has more rows; save what came out."""
-    store = dist.TCPStore("127.0.0.1", port, world_size, rank == 0, timedelta(seconds=60))
-    dist.init_process_group("gloo", store=store, rank=rank, world_size=world_size)
-    codebook = begin()
-    outputs = [codebook(batch(step).split([15, 9])[rank]) for step in range(STEPS)]
-    torch.save({"state": codebook.state_dict(), "outputs": outputs}, f"{path}/{rank}.pt")
-    dist.destroy_process_group()
-
-
-def begin():
-    torch.manual_seed(0)
-    return VQCodebook(dim=3, codes=32, decay=0.8)
-
-
-@pytest.mark.slow
-def test_two_processes_keep_the_codebook_of_one_with_the_joined_batch(tmp_path):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    mp.spawn(train, args=(2, port, str(tmp_path)), nprocs=2)
-    results = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in (0, 1)]
-    alone, apart = begin(), begin()
-    for step in range(STEPS):
-        expected = alone(batch(step))
-        apart(batch(step).split([15, 9])[0])
-        parts = [result["outputs"][step] for result in results]
-        for name in ("quantized", "indices"):
-            torch.testing.assert_close(torch.cat([part[name] for part in parts]), expected[name])
-        for part in parts:
-            torch.testing.assert_close(part["perplexity"], expected["perplexity"])
-    for name, value in alone.state_dict().items():
-        torch.testing.assert_close(results[0]["state"][name], value)
-        assert torch.equal(results[0]["state"][name], results[1]["state"][name])
-    assert not torch.allclose(apart.codes, alone.codes, atol=0.1)

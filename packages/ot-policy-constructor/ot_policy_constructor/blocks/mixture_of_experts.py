@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from offline_trainer_core import PositiveFloat, PositiveInt
 from ot_policy_constructor.blocks.activation import Activation
 from ot_policy_constructor.blocks.batched_mlp import BatchedMLP
+from ot_policy_constructor.blocks.joined_batch import sum_over_processes
 
 
 class MixtureOfExperts(nn.Module):
@@ -22,9 +23,10 @@ class MixtureOfExperts(nn.Module):
     experts, weighted with their probabilities: with one, its probability among all (Fedus et al. 2022); with several,
     their probabilities among themselves (Lepikhin et al. 2021). The router works in float32 in every precision.
 
-    The losses are means over the tokens of this process, for an algorithm to add with small weights. The load-balancing
-    loss (Fedus et al. 2022, eq. 4) is 1 where all experts are used alike and `experts / top_k` where always the same
-    are; the papers weigh it with 0.01. The router z-loss (Zoph et al. 2022, eq. 5) keeps logits small: 0.001.
+    The losses are for an algorithm to add with small weights. The load-balancing loss (Fedus et al. 2022, eq. 4) is 1
+    where all experts are used alike and `experts / top_k` where always the same are; the paper weighs it with 0.01. The
+    router z-loss (Zoph et al. 2022, eq. 5) keeps logits small: 0.001. With `torch.distributed`, the uses of all
+    processes are counted in training, so that averaging over processes gives the losses of the joined batch.
 
     Without a `capacity_factor` every expert works on every token, and no token is lost: exact, and `experts / top_k`
     times the work that would be needed. With it an expert has, in training, `capacity_factor * tokens * top_k /
@@ -65,12 +67,17 @@ class MixtureOfExperts(nn.Module):
             output = self._within_capacity(tokens, gates, chosen, self.capacity_factor)
         else:
             output = self._by_all(tokens, gates, chosen)
-        load = (chosen.unsqueeze(-1) == self.numbers).float().mean((0, 1))
         return {
             "output": output.reshape(*x.shape[:-1], -1),
-            "load_balancing_loss": len(self.numbers) * (load * probabilities.mean(0)).sum(),
+            "load_balancing_loss": self._imbalance(probabilities, chosen),
             "router_z_loss": logits.logsumexp(-1).square().mean(),
         }
+
+    def _imbalance(self, probabilities: Tensor, chosen: Tensor) -> Tensor:
+        uses = (chosen.unsqueeze(-1) == self.numbers).float().sum((0, 1))
+        if self.training:
+            uses = sum_over_processes(uses)
+        return len(self.numbers) * (uses / uses.sum() * probabilities.mean(0)).sum()
 
     def _by_all(self, tokens: Tensor, gates: Tensor, chosen: Tensor) -> Tensor:
         """Let every expert work on every token, and weigh with zero what was not chosen."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from offline_trainer_core import Interval, PositiveInt, UnitInterval
+from ot_policy_constructor.blocks.joined_batch import place_in_joined_batch, sum_over_processes
 
 GOLDEN_RATIO = 2654435769
 """2**32 over the golden ratio: multiples of it, modulo 2**32, are spread evenly and without repetition (Knuth, TAOCP
@@ -83,9 +83,8 @@ class VQCodebook(nn.Module):
         """Update the codebook; return how often each code was used on all processes."""
         sums = torch.zeros_like(self.sums).index_add(0, nearest, vectors)
         found = torch.cat([uses.unsqueeze(1), sums, self._draw(vectors)], dim=1)
-        uses, sums, drawn = torch.split(
-            _sum_over_processes(found), [1, self.codes.shape[1], self.codes.shape[1]], dim=1
-        )
+        dim = vectors.shape[1]
+        uses, sums, drawn = torch.split(sum_over_processes(found), [1, dim, dim], dim=1)
         counts = self.counts.unsqueeze(1).lerp(uses, 1 - self.decay)
         sums = self.sums.lerp(sums, 1 - self.decay)
         # The mean of a code that was not used stays what it is.
@@ -102,26 +101,10 @@ class VQCodebook(nn.Module):
 
         What is drawn is a function of the buffer `draws`: it is the same on all processes, and after a resume.
         """
-        first, total = _place_in_joined_batch(vectors)
+        first, total = place_in_joined_batch(vectors)
         turns = torch.arange(len(self.codes), device=vectors.device) + self.draws
         fraction = (turns * GOLDEN_RATIO) & (2**32 - 1)
         index = ((fraction * total) >> 32) - first
         here = (index >= 0) & (index < len(vectors))
         self.draws += len(self.codes)
         return torch.where(here.unsqueeze(1), vectors[index.clamp(0, len(vectors) - 1)], 0.0)
-
-
-def _sum_over_processes(tensor: Tensor) -> Tensor:
-    if dist.is_available() and dist.is_initialized():
-        dist.all_reduce(tensor)
-    return tensor
-
-
-def _place_in_joined_batch(vectors: Tensor) -> tuple[Tensor, Tensor]:
-    """Return how many vectors the processes before this one have, and how many all have."""
-    connected = dist.is_available() and dist.is_initialized()
-    rank, world_size = (dist.get_rank(), dist.get_world_size()) if connected else (0, 1)
-    sizes = torch.zeros(world_size, dtype=torch.int64, device=vectors.device)
-    sizes[rank] = len(vectors)
-    sizes = _sum_over_processes(sizes)
-    return sizes[:rank].sum(), sizes.sum()
