@@ -5,10 +5,12 @@ A sample is an entry of the first dimension. All its images (time steps, cameras
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import torch
 from torch import Tensor, nn
 
-from offline_trainer_core import NonNegativeFloat, PositiveInt, UnitInterval
+from offline_trainer_core import Interval, NonNegativeFloat, PositiveInt, UnitInterval
 from ot_policy_constructor.blocks.colour import adjust_brightness, adjust_contrast, adjust_hue, adjust_saturation
 from ot_policy_constructor.blocks.images import check_images
 
@@ -54,7 +56,7 @@ class ColourJitter(nn.Module):
         brightness: NonNegativeFloat = 0.0,
         contrast: NonNegativeFloat = 0.0,
         saturation: NonNegativeFloat = 0.0,
-        hue: UnitInterval = 0.0,
+        hue: Annotated[float, Interval(ge=0, le=0.5)] = 0.0,
     ) -> None:
         super().__init__()
         if hue > 0.5:
