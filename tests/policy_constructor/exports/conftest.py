@@ -56,7 +56,9 @@ def mlp():
 
 def transformer():
     layer = nn.TransformerEncoderLayer(16, 4, 32, batch_first=True)
-    network = nn.Sequential(nn.Unflatten(1, (STATE, 1)), nn.Linear(1, 16), nn.TransformerEncoder(layer, 2), nn.Flatten())
+    network = nn.Sequential(
+        nn.Unflatten(1, (STATE, 1)), nn.Linear(1, 16), nn.TransformerEncoder(layer, 2), nn.Flatten()
+    )
     network = nn.ModuleDict({"tokens": network, "head": nn.Linear(16 * STATE, HORIZON * ACTION)})
 
     class Act:
@@ -115,7 +117,15 @@ def flow():
 
 
 def unet():
-    modules = {"net": {"_type_": "block.temporal_unet", "action_dim": ACTION, "context_dim": 16, "time_dim": 16, "widths": [8, 16]}}
+    modules = {
+        "net": {
+            "_type_": "block.temporal_unet",
+            "action_dim": ACTION,
+            "context_dim": 16,
+            "time_dim": 16,
+            "widths": [8, 16],
+        }
+    }
     call = {"name": "velocity", "call": "module:net", "args": ["$actions", "$time", "$context"]}
     velocity = graph(["actions", "time", "context"], modules, [call], ["$velocity"])
     encoder = graph(

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from offline_trainer_core import ComponentError
 from ot_policy_constructor.exports.onnx import ONNX
 from ot_policy_constructor.exports.torch_export import TorchExport
 
+pytestmark = pytest.mark.slow
 ROWS = (1, 3, 64)
 EXPORTERS = {"torch_export": TorchExport, "onnx": ONNX}
 
@@ -128,7 +130,5 @@ def test_nothing_is_printed_logged_or_changed(exporter, policies, inputs_of, tmp
 def test_a_runtime_that_cannot_use_the_device_is_no_traceback(folders, exporter):
     if exporter == "torch_export" or torch.cuda.is_available():
         pytest.skip("asks for a device that is not there of ONNX Runtime")
-    from offline_trainer_core import ComponentError
-
     with pytest.raises(ComponentError, match="cannot use the device 'cuda'.* pip install onnxruntime-gpu"):
         ONNX().load(folder=folders["mlp"], device=torch.device("cuda"))

@@ -82,8 +82,8 @@ def _check_randomness(program: ExportedProgram) -> None:
     for node in program.graph.nodes:
         if torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ()) and not _is_idle_dropout(node):
             raise ComponentError(
-                f"{CAPTURE}: it draws random numbers itself ({node.target}), so its actions cannot be repeated; declare "
-                "'noise_shape', and take them as the argument 'noise' of 'act'"
+                f"{CAPTURE}: it draws random numbers itself ({node.target}), so its actions cannot be repeated; "
+                "declare 'noise_shape', and take them as the argument 'noise' of 'act'"
             )
 
 

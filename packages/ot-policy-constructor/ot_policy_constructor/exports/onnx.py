@@ -36,17 +36,15 @@ class ONNX:
             raise onnx_refusal(error) from None
         written.save(folder / FILE)  # type: ignore[union-attr] # None where it is given a file to write
 
-    def load(
-        self, *, folder: Path, device: torch.device
-    ) -> Callable[[Mapping[str, Tensor], Tensor | None], Tensor]:
+    def load(self, *, folder: Path, device: torch.device) -> Callable[[Mapping[str, Tensor], Tensor | None], Tensor]:
         """Return the model in a session of ONNX Runtime. Raises `ComponentError` where that cannot use `device`."""
         import onnxruntime
 
         provider = f"{device.type.upper()}ExecutionProvider"
         if provider not in onnxruntime.get_available_providers():
             raise ComponentError(
-                f"the ONNX Runtime that is installed cannot use the device '{device.type}': load the policy on the CPU, or "
-                "pip install onnxruntime-gpu"
+                f"the ONNX Runtime that is installed cannot use the device '{device.type}': load the policy on the "
+                "CPU, or pip install onnxruntime-gpu"
             )
         session = onnxruntime.InferenceSession(folder / FILE, providers=[provider])
         names = [given.name for given in session.get_inputs()]

@@ -27,9 +27,7 @@ class TorchExport:
         with quiet():
             torch.export.save(program, folder / FILE)
 
-    def load(
-        self, *, folder: Path, device: torch.device
-    ) -> Callable[[Mapping[str, Tensor], Tensor | None], Tensor]:
+    def load(self, *, folder: Path, device: torch.device) -> Callable[[Mapping[str, Tensor], Tensor | None], Tensor]:
         """Return the program on `device`. A program is code: torch evaluates what the file says."""
         with quiet():
             program = torch.export.load(folder / FILE)
