@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from offline_trainer_core import ComponentError, DataError, RunResult, check_config, run
+from offline_trainer_core import DataError, RunResult, check_config, run
 
 README = Path(__file__).parents[2] / "packages/ot-imitation/README.md"
 (CONFIG,) = re.findall(r"```yaml\n(.*?)\n```", README.read_text(encoding="utf-8"), re.DOTALL)
@@ -67,6 +67,9 @@ def test_the_readmes_configuration_is_sound(config: Path) -> None:
         ("algorithm.context.goal.model=eyes", ("unknown-model-component", "algorithm.context.goal.model")),
         ("algorithm.context.context.inputs.state=obs", ("unknown-field", "algorithm.context.context.inputs.state")),
         ("algorithm.context.context.inputs.goal=$gaol", ("unknown-value", "algorithm.context.context.inputs.goal")),
+        ("+algorithm.context.goal.inputs={aim: goal}", ("model-inputs", "algorithm.context.goal.inputs.aim")),
+        ("~algorithm.context.context.inputs.state", ("model-inputs", "algorithm.context.context")),
+        ("+algorithm.context.more=goal", ("model-inputs", "algorithm.context.more")),
         ("+algorithm.action_field=actions", ("unknown-field", "algorithm.action_field")),
         ("+algorithm.step=3", ("unknown-argument", "algorithm.step")),
         ("+algorithm.integration=heun", ("wrong-type", "algorithm.integration")),
@@ -104,8 +107,3 @@ def test_a_run_in_two_parts_ends_as_one_in_one(train: Any) -> None:
 def test_a_chunk_of_another_length_is_said(train: Any) -> None:
     with pytest.raises(DataError, match=r"action_shape is \[8, 2\], and 'action' of a batch is \[12, 2\]"):
         train("wrong", 3, "data.chunk=12")
-
-
-def test_a_component_without_a_place_in_the_context_is_said(train: Any) -> None:
-    with pytest.raises(ComponentError, match="'decoder' asks for 'context', and the context gives: goal"):
-        train("wrong", 3, "~algorithm.context.context")
