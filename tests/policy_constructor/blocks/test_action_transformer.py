@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from offline_trainer_core import ComponentError
 from ot_policy_constructor.blocks.action_transformer import ActionTransformer
 
 BATCH, HORIZON, ACTION_DIM, COUNT, TOKENS_DIM = 3, 6, 2, 4, 10
@@ -80,7 +81,7 @@ def test_a_sample_without_any_token_is_predicted_from_its_actions(make, batch):
 def test_a_chunk_may_be_shorter_than_the_horizon_and_not_longer(make, batch):
     network = make()
     assert network(**batch | {"actions": batch["actions"][:, :3]}).shape == (BATCH, 3, ACTION_DIM)
-    with pytest.raises(ValueError, match="a sequence of 7 is longer than the 6 positions"):
+    with pytest.raises(ComponentError, match="a sequence of 7 is longer than the 6 positions"):
         network(**batch | {"actions": torch.zeros(BATCH, 7, ACTION_DIM)})
 
 
@@ -96,9 +97,9 @@ def test_a_network_without_tokens_takes_none_and_one_with_tokens_needs_them(make
     without = make(tokens_dim=0)
     own = {name: batch[name] for name in ("actions", "time")}
     assert without(**own).shape == batch["actions"].shape
-    with pytest.raises(ValueError, match="takes no 'tokens': its 'tokens_dim' is 0"):
+    with pytest.raises(ComponentError, match="takes no 'tokens': its 'tokens_dim' is 0"):
         without(**batch)
-    with pytest.raises(ValueError, match="needs 'tokens'; 'tokens_dim: 0' makes one without"):
+    with pytest.raises(ComponentError, match="needs 'tokens'; 'tokens_dim: 0' makes one without"):
         make()(**own)
 
 

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from offline_trainer_core import ComponentError
 from ot_policy_constructor.blocks.positions import Positions
 
 
@@ -35,7 +36,7 @@ def test_only_learned_positions_learn():
 
 
 def test_a_sequence_longer_than_the_positions_is_refused():
-    with pytest.raises(ValueError, match="a sequence of 7 is longer than the 6 positions"):
+    with pytest.raises(ComponentError, match="a sequence of 7 is longer than the 6 positions"):
         Positions(6, 4)(torch.zeros(2, 7, 4))
 
 

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from offline_trainer_core import ComponentError
 from ot_policy_constructor.blocks.tokens import TokenFusion
 
 SOURCES = {"vision": 6, "state": 3}
@@ -80,7 +81,7 @@ def test_null_takes_the_size_of_a_source_from_the_first_batch(fusion, vision, st
     ],
 )
 def test_a_call_with_other_sources_is_refused(fusion, given, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ComponentError, match=message):
         fusion(**dict.fromkeys(given, torch.zeros(2, 3)))
 
 

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from offline_trainer_core import ComponentError
 from ot_policy_constructor.blocks.vision_transformer import PatchEmbedding, VisionTransformer
 
 IMAGE = torch.randn(2, 3, 8, 12, generator=torch.Generator().manual_seed(0))
@@ -56,7 +57,7 @@ def test_null_takes_the_channels_from_the_first_batch():
 
 
 def test_an_image_that_patches_do_not_fill_is_refused():
-    with pytest.raises(ValueError, match=r"patches of 5 x 5 do not fill an image of 8 x 12: crop or resize"):
+    with pytest.raises(ComponentError, match=r"patches of 5 x 5 do not fill an image of 8 x 12: crop or resize"):
         PatchEmbedding(5, 16)(IMAGE)
     with pytest.raises(ValueError, match=r"patches of 5 x 5 do not fill an image of 96 x 96"):
         VisionTransformer(96, 5, 16, depth=1)
@@ -64,7 +65,9 @@ def test_an_image_that_patches_do_not_fill_is_refused():
 
 def test_an_image_of_another_size_is_refused():
     model = VisionTransformer(8, 4, 16, depth=1, heads=4)
-    with pytest.raises(ValueError, match=r"images of 8 x 8, and got 8 x 12: resize them, or say so by 'image_size'"):
+    with pytest.raises(
+        ComponentError, match=r"images of 8 x 8, and got 8 x 12: resize them, or say so by 'image_size'"
+    ):
         model(IMAGE)
 
 

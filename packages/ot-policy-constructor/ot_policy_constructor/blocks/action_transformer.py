@@ -6,7 +6,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from offline_trainer_core import NonNegativeInt, PositiveInt, UnitInterval
+from offline_trainer_core import ComponentError, NonNegativeInt, PositiveInt, UnitInterval
 from ot_policy_constructor.blocks.activation import Activation
 from ot_policy_constructor.blocks.mlp import MLP
 from ot_policy_constructor.blocks.positions import Positions
@@ -23,7 +23,7 @@ class ActionTransformer(nn.Module):
     ones, and to `tokens (B, L, tokens_dim)`, what was observed. Null for `tokens_dim` takes it from the first batch; 0
     makes a network without tokens. The time is in [0, 1]; `time_conditioning` is `adaln`: it modulates every layer
     (adaLN-zero, Peebles and Xie 2023), or `token`: it is a token before the actions (Bao et al. 2023). Untrained, the
-    network predicts zeros. Raises `ValueError` on a chunk longer than `horizon`, and on tokens too many or none.
+    network predicts zeros. Raises `ComponentError` on a chunk longer than `horizon`, and on tokens too many or none.
     """
 
     def __init__(
@@ -60,10 +60,10 @@ class ActionTransformer(nn.Module):
         """Return the prediction at `time (B,)`; `tokens_padding_mask (B, L)` is True where there is no token."""
         if self.tokens_projection is not None:
             if tokens is None:
-                raise ValueError("this action transformer needs 'tokens'; 'tokens_dim: 0' makes one without")
+                raise ComponentError("this action transformer needs 'tokens'; 'tokens_dim: 0' makes one without")
             tokens = self.tokens_projection(tokens)
         elif tokens is not None:
-            raise ValueError("this action transformer takes no 'tokens': its 'tokens_dim' is 0")
+            raise ComponentError("this action transformer takes no 'tokens': its 'tokens_dim' is 0")
         x = self.dropout(self.positions(self.action_projection(actions)))
         out: Tensor = self.head(self.stack(x, self.time_network(time), tokens, tokens_padding_mask))
         return out

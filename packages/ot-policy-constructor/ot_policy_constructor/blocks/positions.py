@@ -8,14 +8,14 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from offline_trainer_core import PositiveInt
+from offline_trainer_core import ComponentError, PositiveInt
 
 
 class Positions(nn.Module):
     """Adds to every token what says its place: `(..., L, dim)` to `(..., L, dim)`, for `L` up to `length`.
 
     `sinusoidal` are the sines and cosines of Vaswani et al. 2017 (3.5); `learned` is a parameter, as in Dosovitskiy et
-    al. 2021. Raises `ValueError` on a longer sequence, and on an odd `dim` for the sinusoidal ones.
+    al. 2021. Raises `ComponentError` on a longer sequence, `ValueError` on an odd `dim` for the sinusoidal ones.
     """
 
     def __init__(
@@ -30,8 +30,9 @@ class Positions(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return `x` with the positions 0, 1, 2, ... added along its last dimension but one."""
         if x.shape[-2] > len(self.table):
-            raise ValueError(
-                f"a sequence of {x.shape[-2]} is longer than the {len(self.table)} positions that there are"
+            raise ComponentError(
+                f"a sequence of {x.shape[-2]} is longer than the {len(self.table)} positions that there are: "
+                "'length' ('horizon', of an action transformer) says how many"
             )
         return x + self.table[: x.shape[-2]]
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from offline_trainer_core import PositiveInt
+from offline_trainer_core import ComponentError, PositiveInt
 
 MASK = "_padding_mask"
 
@@ -18,8 +18,8 @@ class TokenFusion(nn.Module):
     `sources` has the number of features of every source, null takes it from the first batch. A vector is one token, a
     sequence as many as it is long; further dimensions, such as history and patches, become one sequence. Tokens are
     projected to `dim`, a learned embedding says of each which source it is from (as in Devlin et al. 2019), and they
-    stand in the order of `sources`. Raises `ValueError` on a name that cannot be one of an argument and a module, and
-    where a call lacks a source or has one too many.
+    stand in the order of `sources`. Raises `ValueError` on a name that cannot be one of an argument and a module,
+    `ComponentError` where a call lacks a source or has one too many.
     """
 
     def __init__(self, sources: Mapping[str, PositiveInt | None], dim: PositiveInt) -> None:
@@ -55,7 +55,7 @@ class TokenFusion(nn.Module):
         if lacking or unknown:
             faults = [f"lacks {', '.join(lacking)}"] if lacking else []
             faults += [f"has unknown {', '.join(unknown)}"] if unknown else []
-            raise ValueError(f"the call {' and '.join(faults)}; the sources are {', '.join(self.projections)}")
+            raise ComponentError(f"the call {' and '.join(faults)}; the sources are {', '.join(self.projections)}")
 
 
 def _one_sequence(x: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from offline_trainer_core import PositiveInt, UnitInterval
+from offline_trainer_core import ComponentError, PositiveInt, UnitInterval
 from ot_policy_constructor.blocks.activation import Activation
 from ot_policy_constructor.blocks.images import check_images, each_image
 from ot_policy_constructor.blocks.positions import Positions
@@ -19,7 +19,7 @@ class PatchEmbedding(nn.Module):
     """Projects the patches of an image to tokens (Dosovitskiy et al. 2021): `(..., C, H, W)` to `(..., N, dim)`.
 
     There are `N = (H / patch_size) * (W / patch_size)`, row by row. Null for `in_channels` takes them from the first
-    batch. Raises `ValueError` on an image that patches do not fill.
+    batch. Raises `ComponentError` on an image that patches do not fill.
     """
 
     def __init__(self, patch_size: PositiveInt, dim: PositiveInt, in_channels: PositiveInt | None = 3) -> None:
@@ -34,7 +34,8 @@ class PatchEmbedding(nn.Module):
         """Return one token for every patch."""
         check_images(image, "block.patch_embedding")
         height, width = image.shape[-2:]
-        count_patches(height, width, self.patch_size)
+        if height % self.patch_size or width % self.patch_size:
+            raise ComponentError(_unfilled(height, width, self.patch_size))
         return each_image(self.projection, image).flatten(-2).transpose(-1, -2)
 
 
@@ -44,8 +45,8 @@ class VisionTransformer(nn.Module):
     `output` is `tokens`: all patches, `(..., N, dim)`; `mean`: their mean, `(..., dim)`; or `class`: `(..., dim)`, the
     encoded class token, which only this output adds. `image_size` is one number for square images, else
     `[height, width]`; positions are learned. The other arguments are those of `block.patch_embedding` and of
-    `block.transformer_encoder`. Raises `ValueError` on an image size that patches do not fill, and on images of another
-    size.
+    `block.transformer_encoder`. Raises `ValueError` on an image size that patches do not fill, `ComponentError` on
+    images of another size.
     """
 
     def __init__(
@@ -65,7 +66,9 @@ class VisionTransformer(nn.Module):
         height, width = (image_size, image_size) if isinstance(image_size, int) else image_size
         self.image_size = (height, width)
         self.output = output
-        length = count_patches(height, width, patch_size)
+        if height % patch_size or width % patch_size:
+            raise ValueError(_unfilled(height, width, patch_size))
+        length = (height // patch_size) * (width // patch_size)
         self.patches = PatchEmbedding(patch_size, dim, in_channels)
         if output == "class":
             self.class_token = nn.Parameter(nn.init.trunc_normal_(torch.empty(1, dim), std=0.02))
@@ -79,7 +82,7 @@ class VisionTransformer(nn.Module):
         check_images(image, "block.vision_transformer")
         if tuple(image.shape[-2:]) != self.image_size:
             (height, width), (given_height, given_width) = self.image_size, image.shape[-2:]
-            raise ValueError(
+            raise ComponentError(
                 f"block.vision_transformer has positions for images of {height} x {width}, and got {given_height} x "
                 f"{given_width}: resize them, or say so by 'image_size'"
             )
@@ -95,11 +98,8 @@ class VisionTransformer(nn.Module):
         return encoded[:, 0] if self.output == "class" else encoded.mean(1)
 
 
-def count_patches(height: int, width: int, patch_size: int) -> int:
-    """Return how many patches an image has. Raises `ValueError` where they do not fill it."""
-    if height % patch_size or width % patch_size:
-        raise ValueError(
-            f"patches of {patch_size} x {patch_size} do not fill an image of {height} x {width}: crop or resize it to "
-            f"multiples of {patch_size}, or choose a 'patch_size' that divides both sides"
-        )
-    return (height // patch_size) * (width // patch_size)
+def _unfilled(height: int, width: int, patch_size: int) -> str:
+    return (
+        f"patches of {patch_size} x {patch_size} do not fill an image of {height} x {width}: crop or resize it to "
+        f"multiples of {patch_size}, or choose a 'patch_size' that divides both sides"
+    )
