@@ -57,7 +57,11 @@ def exporters(tmp_path, monkeypatch):
 @pytest.fixture(scope="module")
 def made(workplace, tmp_path_factory):
     """An export of the run `small`, made once."""
-    return export_policy(workplace / "runs" / "small", "safetensors", tmp_path_factory.mktemp("made") / "out")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(workplace)
+        made = export_policy("runs/small", "safetensors", tmp_path_factory.mktemp("made") / "out")
+    sys.modules.pop("local_parts", None)
+    return made
 
 
 @pytest.fixture
