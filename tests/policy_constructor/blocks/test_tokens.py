@@ -89,3 +89,8 @@ def test_a_call_with_other_sources_is_refused(fusion, given, message):
 def test_a_source_whose_name_cannot_be_used_is_refused(name):
     with pytest.raises(ValueError, match=f"cannot be named '{name}'"):
         TokenFusion({name: 3}, 8)
+
+
+def test_a_fusion_of_nothing_is_refused():
+    with pytest.raises(ValueError, match="'sources' needs at least one source"):
+        TokenFusion({}, 8)

@@ -18,12 +18,14 @@ class TokenFusion(nn.Module):
     `sources` has the number of features of every source, null takes it from the first batch. A vector is one token, a
     sequence as many as it is long; further dimensions, such as history and patches, become one sequence. Tokens are
     projected to `dim`, a learned embedding says of each which source it is from (as in Devlin et al. 2019), and they
-    stand in the order of `sources`. Raises `ValueError` on a name that cannot be one of an argument and a module,
-    `ComponentError` where a call lacks a source or has one too many.
+    stand in the order of `sources`. Raises `ValueError` on no sources and on a name that cannot be one of an argument
+    and a module, `ComponentError` where a call lacks a source or has one too many.
     """
 
     def __init__(self, sources: Mapping[str, PositiveInt | None], dim: PositiveInt) -> None:
         super().__init__()
+        if not sources:
+            raise ValueError("'sources' needs at least one source with its number of features")
         self.projections = nn.ModuleDict()
         for name, size in sources.items():
             if not name.isidentifier() or name.endswith(MASK) or hasattr(self.projections, name):
