@@ -47,6 +47,10 @@ class Stateful(Protocol):
 
     Algorithms, metrics of training and data modules have a state on every process. Everything else, callbacks included,
     has one state, that of the first process, which all of them get back.
+
+    A callback or hook plugin that keeps other weights for the policy than those that are trained, such as an average,
+    puts them into its state under `policy_weights`, `{model: {parameter: tensor}}`: `ot eval` and `load_policy` act
+    with them, and need nothing else of the callback.
     """
 
     def state_dict(self) -> Mapping[str, Any]:
