@@ -39,6 +39,15 @@ def test_a_single_bright_cell_is_where_it_is(row, column, place):
     assert SpatialSoftmax()(features).tolist() == pytest.approx(place, abs=1e-6)
 
 
+def test_places_are_as_exact_where_products_are_rounded():
+    block = SpatialSoftmax()
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded = FEATURES @ torch.eye(5)
+        places = block(FEATURES)
+    assert rounded.dtype == torch.bfloat16
+    torch.testing.assert_close(places, block(FEATURES), rtol=0, atol=1e-6)
+
+
 @pytest.mark.parametrize("in_channels", [3, None])
 def test_keypoints_are_channels_of_a_convolution(in_channels):
     block = SpatialSoftmax(7, in_channels)

@@ -47,14 +47,14 @@ class SpatialSoftmax(nn.Module):
                 f"block.spatial_softmax finds places in a feature map, and one of {height} x {width} has none: give "
                 "the backbone larger images"
             )
-        logits = each_image(self.keypoints, features).flatten(-2)
+        logits = each_image(self.keypoints, features)
         scale = self.temperature if self.log_temperature is None else self.log_temperature.exp()
-        attention = (logits / scale).softmax(-1)
-        return (attention @ _places(height, width, attention)).flatten(-2)
+        attention = (logits.flatten(-2) / scale).softmax(-1).view(logits.shape)
+        return torch.stack([_mean_place(attention.sum(-2)), _mean_place(attention.sum(-1))], -1).flatten(-2)
 
 
-def _places(height: int, width: int, like: Tensor) -> Tensor:
-    """Return `x, y` of every cell of a map, `(H * W, 2)`."""
-    x = torch.linspace(-1, 1, width, device=like.device, dtype=like.dtype)
-    y = torch.linspace(-1, 1, height, device=like.device, dtype=like.dtype)
-    return torch.stack([x.repeat(height), y.repeat_interleave(width)], -1)
+def _mean_place(weights: Tensor) -> Tensor:
+    """Return the mean of places from -1 to 1, `(..., N)` to `(...)`."""
+    # No product of matrices: autocast would round it.
+    places = torch.linspace(-1, 1, weights.shape[-1], device=weights.device, dtype=weights.dtype)
+    return (weights * places).sum(-1)
