@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
+from functools import partial
 from inspect import Signature
 from typing import Any
 
@@ -57,6 +58,10 @@ class _Inliner(fx.proxy.GraphAppendingTracer):
         return self.graph.create_node(kind, target, args, kwargs, name=self.name)
 
 
+def _as_proxy(tracer: fx.proxy.TracerBase, value: Any) -> Any:
+    return fx.Proxy(value, tracer) if isinstance(value, fx.Node) else value
+
+
 def _inlined(graph: fx.Graph, name: str, operation: Operation, args: Any, kwargs: Any) -> fx.Node:
     """Write the one line of torch that an operation of ours is; other operations, and what is not one line, are called.
 
@@ -65,7 +70,7 @@ def _inlined(graph: fx.Graph, name: str, operation: Operation, args: Any, kwargs
     if operation.__module__ == ops.__name__:
         before = len(graph.nodes)
         tracer = _Inliner(graph, name)
-        proxied = fx.node.map_arg((args, kwargs), lambda value: fx.Proxy(value, tracer))
+        proxied: Any = fx.node.map_aggregate((args, kwargs), partial(_as_proxy, tracer))
         try:
             made = operation(*proxied[0], **proxied[1])
         except Exception:  # what is wrong with a call is said when it is made

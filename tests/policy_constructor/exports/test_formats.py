@@ -130,5 +130,5 @@ def test_nothing_is_printed_logged_or_changed(exporter, policies, inputs_of, tmp
 def test_a_runtime_that_cannot_use_the_device_is_no_traceback(folders, exporter):
     if exporter == "torch_export" or torch.cuda.is_available():
         pytest.skip("asks for a device that is not there of ONNX Runtime")
-    with pytest.raises(ComponentError, match="cannot use the device 'cuda'.* pip install onnxruntime-gpu"):
+    with pytest.raises(ComponentError, match=r"cannot use the device 'cuda'.* pip install onnxruntime-gpu"):
         ONNX().load(folder=folders["mlp"], device=torch.device("cuda"))

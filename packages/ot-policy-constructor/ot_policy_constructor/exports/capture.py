@@ -7,7 +7,6 @@ import logging
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
@@ -64,14 +63,12 @@ def _plain_attention() -> Iterator[None]:
 
 
 def _check_rows(program: ExportedProgram) -> None:
-    nodes = program.graph.find_nodes(op="placeholder")
-    values = {node.name: node.meta["val"] for node in nodes}
-    rows = next(values[name].shape[0] for name in program.graph_signature.user_inputs if isinstance(name, str))
-    outputs: list[Any] = [node.meta.get("val") for node in program.graph.output_node().args[0]]  # type: ignore[union-attr]
-    if len(outputs) != 1 or not isinstance(outputs[0], Tensor):
-        raise ComponentError(f"{CAPTURE}: it returns {len(outputs)} values, and actions are one tensor")
-    found = outputs[0].shape[0] if outputs[0].dim() else None
-    if not isinstance(found, torch.SymInt) or str(found) != str(rows):
+    signature = program.graph_signature
+    values = {node.name: node.meta.get("val") for node in program.graph.nodes}
+    if len(signature.user_outputs) != 1 or not isinstance(action := values.get(str(signature.user_outputs[0])), Tensor):
+        raise ComponentError(f"{CAPTURE}: it returns something else than one tensor of actions")
+    rows = {str(values[name].shape[0]) for name in signature.user_inputs if isinstance(name, str)}
+    if not action.dim() or str(action.shape[0]) not in rows:
         raise ComponentError(
             f"{CAPTURE}: the number of actions that it returns is not the number of observations that it is given, but "
             "depends on their values or on nothing; select rows with torch.where or with a mask, which keep them all"

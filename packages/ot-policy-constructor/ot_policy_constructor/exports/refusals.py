@@ -72,8 +72,8 @@ def onnx_refusal(error: Exception) -> ComponentError:
     operators = re.findall(r"target=torch\.ops\.(\w+\.\w+)", text)
     if operators:
         return ComponentError(
-            f"the policy cannot be written as ONNX: it uses {operators[0]}, and ONNX has no such operator; use another, "
-            "or export it as torch.export or as safetensors"
+            f"the policy cannot be written as ONNX: it uses {operators[0]}, and ONNX has no such operator; use "
+            "another, or export it as torch.export or as safetensors"
         )
     first = text.splitlines()[0]
     return ComponentError(f"the policy cannot be written as ONNX: {first}; export it as torch.export or as safetensors")
