@@ -392,7 +392,7 @@ class TestDefaultTrainer(TrainerContract):
         return DefaultTrainer(max_steps=max_steps, log_every_n_steps=1)
 
 
-HELD = {
+HELD = {  # that of data.lerobot is in data/lerobot/test_module.py, beside what writes recordings
     "algo": ["supervised"],
     "cb": list(TestCallbacks.CALLBACKS),
     "data": ["dataset", "episodes", "random_regression", "tensors"],

@@ -39,8 +39,10 @@ class Footage:
 
     def decode(self) -> Iterator[Tensor]:
         """Yield all rows in order, some at a time."""
-        for clip in self.clips:
-            yield from self._decode(clip)
+        try:
+            for clip in self.clips:
+                yield from self._decode(clip)
+        finally:
             # What is left of a decoder with threads must not be freed in a worker that is forked later: those threads
             # are not there, and it would wait for them forever.
             gc.collect()

@@ -172,7 +172,9 @@ class LeRobot:
         for name, feature in self._fields.cameras.items():
             columns[name] = self._cameras.frames(feature, storage.recording, stamps, self._tolerance_s)
         if self._fields.texts:
-            columns |= read_fields(storage, dict.fromkeys(self._fields.texts, TASK_NUMBER))
+            tasks = read_fields(storage, dict.fromkeys(self._fields.texts, TASK_NUMBER))
+            storage.recording.refuse_unnamed(tasks[self._fields.texts[0]].tolist())
+            columns |= tasks
         return {name: columns[name] for name in self._features}
 
     def _windows(self, recording: Recording, columns: Mapping[str, Steps], episodes: Tensor) -> RecordedWindows:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -85,6 +85,11 @@ class Recording:
         path = self.folder / "meta" / "tasks.jsonl"
         with reading(str(path)):
             return {int(line["task_index"]): str(line["task"]) for line in lines_of(path)}
+
+    def refuse_unnamed(self, tasks: Iterable[int]) -> None:
+        """Raise `DataError` for a task, by its number, whose text is not known."""
+        for task in sorted(set(tasks) - self.tasks().keys()):
+            raise DataError(f"{self.where}/meta/tasks.jsonl has no task {task}, which frames have as their task_index")
 
     def _existing(self, file: Path, episode: Episode) -> Path:
         if not file.is_file():
