@@ -8,14 +8,14 @@ from torch import Tensor
 
 def draw(logits: Tensor, noise: Tensor) -> Tensor:
     """Return a choice for each standard normal number: logits `(..., K)`, noise `(...)` to indices `(...)`."""
-    return _invert(logits.double().softmax(-1).cumsum(-1), torch.special.ndtr(noise.double()))
+    return _invert(logits.softmax(-1).cumsum(-1), torch.special.ndtr(noise))
 
 
 def draw_and_renew(logits: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
     """Return a choice, and noise that is standard normal again and independent of it.
 
     A uniform number tells a choice by the interval that it falls into; where it lies inside of the interval is uniform
-    still, and not used up.
+    still, and not used up. In float64, whose digits suffice for both.
     """
     probabilities, uniform = logits.double().softmax(-1), torch.special.ndtr(noise.double())
     ends = probabilities.cumsum(-1)
