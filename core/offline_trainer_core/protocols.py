@@ -2,7 +2,7 @@
 
 No component needs to import this file: a plain class with the right methods is enough. Each protocol says who calls
 what, when, and what may be assumed. Methods that are marked *optional* are asked for with `hasattr`. A method that
-takes keyword-only parts (`setup`, `fit`) receives exactly those that its signature names.
+takes keyword-only parts (`setup`, `evaluate`, `fit`) receives exactly those that its signature names.
 """
 
 from __future__ import annotations
@@ -79,7 +79,8 @@ class DataModule(Protocol):
     Optional: `place(*, seed, rank, world_size, device)`, called once before `setup`: which share of every global batch
     is this process's (batch sizes are global: the same config gives the same batches on one process and on many);
     needed on more than one process. `test_dataloader()`. `stats`: a mapping from field (dotted path in a batch) to a
-    mapping with the tensors `mean`, `std`, `min`, `max` and `count`. `state_dict`, `load_state_dict`.
+    mapping with the tensors `mean`, `std`, `min`, `max` and `count`. `names`: a mapping from field to what its last
+    dimension's entries are called, such as joints. `state_dict`, `load_state_dict`.
     """
 
     def setup(self, stage: str | None) -> None:
@@ -215,8 +216,12 @@ class Policy(Protocol):
 class Evaluation(Protocol):
     """`eval.*`: rollouts or offline evaluation of a policy. Called by the trainer and by `ot eval`."""
 
-    def evaluate(self, policy: Policy, *, run: RunInfo, step: int) -> Mapping[str, float]:
-        """Return scores; write pictures and videos under `run.dir`."""
+    def evaluate(self, policy: Policy, **parts: Any) -> Mapping[str, float]:
+        """Return scores; write pictures and videos under `run.dir`.
+
+        It receives those parts that its signature names: `run`; `step`, the optimizer steps so far; `datamodule`, set
+        up, whose validation data the policy was not trained on. Of several processes the first one evaluates.
+        """
 
 
 class Exporter(Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from offline_trainer_core.errors import ComponentError
@@ -22,7 +23,8 @@ def call_with_parts(function: Callable[..., Any], parts: Mapping[str, Any], whol
     wanted = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
     unknown = [p.name for p in wanted if p.name not in parts and p.default is p.empty]
     if unknown:
-        where = getattr(function, "__qualname__", repr(function))
+        named = function.func if isinstance(function, partial) else function
+        where = getattr(named, "__qualname__", repr(named))
         raise ComponentError(
             f"{where} asks for {', '.join(map(repr, unknown))}, which is no part of {whole}; the parts are: "
             f"{', '.join(sorted(parts))}"

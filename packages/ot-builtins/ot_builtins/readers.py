@@ -156,6 +156,12 @@ def read_gymnasium(arguments: Arguments) -> Reading:
     return reading
 
 
+def read_open_loop(arguments: Arguments) -> Reading:
+    """The field of a batch that `eval.open_loop` compares actions with."""
+    place = "action_field" if "action_field" in arguments else ""
+    return Reading(reads=[(place, "batch", arguments.get("action_field", "action"))])
+
+
 def _element_mean(arguments: Arguments, default_name: str) -> Reading:
     stages = arguments.get("stages", ["val"])
     of_validation = isinstance(stages, Sequence) and "val" in stages

@@ -1,5 +1,7 @@
 """Calls that ask for their parts by name."""
 
+from functools import partial
+
 import pytest
 
 from offline_trainer_core import ComponentError
@@ -29,3 +31,13 @@ def test_a_part_that_does_not_exist_is_named_with_those_that_do():
 
     with pytest.raises(ComponentError, match=r"Trainer.fit asks for 'modle', .* the parts are: io, loss, model"):
         call_with_parts(Trainer().fit, PARTS)
+
+
+def test_what_is_given_already_is_not_asked_for():
+    class Evaluation:
+        def evaluate(self, policy, *, step):
+            return policy, step
+
+    assert call_with_parts(partial(Evaluation().evaluate, "policy"), {"run": 1, "step": 2}) == ("policy", 2)
+    with pytest.raises(ComponentError, match=r"Evaluation.evaluate asks for 'step', .* the parts are: run"):
+        call_with_parts(partial(Evaluation().evaluate, "policy"), {"run": 1})

@@ -11,12 +11,14 @@ import torch
 
 from offline_trainer_core.errors import DataError
 from offline_trainer_core.types import Interval, NonNegativeInt, PositiveInt
+from ot_builtins.data.lerobot.names import dimension_names
 from ot_builtins.data.loader import RowLoader
 from ot_builtins.data.order import training_order, validation_order
 from ot_builtins.data.placement import Placement
 from ot_builtins.data.split import hold_out
 from ot_builtins.data.statistics import FieldStatistics
 from ot_builtins.data.storage.formats import open_storage
+from ot_builtins.data.storage.lerobot import LeRobot
 from ot_builtins.data.storage.reading import DType, read_ends, read_fields
 from ot_builtins.data.windows import EpisodeWindows, moments, spans
 
@@ -50,7 +52,8 @@ class Episodes:
         shuffle: Whether the windows of an epoch are shuffled.
         drop_last: Whether a last training batch that is not full is left out. Validation uses every window.
 
-    `stats` describe the floating-point fields of the training episodes, every step counted once.
+    `stats` describe the floating-point fields of the training episodes, every step counted once. `names` are what a
+    LeRobot recording calls their dimensions.
 
     Raises:
         DataError: The path is missing or empty, a field is not in it, lengths differ, `episode_ends` do not increase,
@@ -96,6 +99,7 @@ class Episodes:
         self._train = EpisodeWindows(fields, self._spans, moments(ends, train, self._skip_last), ends, device)
         self._held = EpisodeWindows(fields, self._spans, moments(ends, held, self._skip_last), ends, device)
         self.stats = FieldStatistics(fields, moments(ends, train).to(device))
+        self.names = dimension_names(storage.recording, self._stored) if isinstance(storage, LeRobot) else {}
         log.info("%s: windows %d of %d episodes to train on, %d of %d held out",
                  storage.where, len(self._train), len(train), len(self._held), len(held))  # fmt: skip
 

@@ -18,6 +18,7 @@ from ot_builtins.data.lerobot.cameras import Cameras
 from ot_builtins.data.lerobot.description import described
 from ot_builtins.data.lerobot.fields import TASK_NUMBER, divide
 from ot_builtins.data.lerobot.loader import WindowLoader
+from ot_builtins.data.lerobot.names import dimension_names
 from ot_builtins.data.lerobot.recording import Recording
 from ot_builtins.data.lerobot.timestamps import refuse_gaps
 from ot_builtins.data.lerobot.windows import RecordedWindows
@@ -69,7 +70,8 @@ class LeRobot:
         shuffle: Whether the windows of an epoch are shuffled.
         drop_last: Whether a last training batch that is not full is left out. Validation uses every window.
 
-    `stats` describe the floating-point fields and cameras of the training episodes, every frame counted once.
+    `stats` describe the floating-point fields and cameras of the training episodes, every frame counted once. `names`
+    are what the recording calls the dimensions of numbers.
 
     Raises:
         DataError: Something is missing, cut short, of another format, or contradicts itself; a batch cannot be filled
@@ -136,6 +138,7 @@ class LeRobot:
         refuse_gaps(recording, stamps, self._tolerance_s)
         train, held = hold_out(len(recording.episodes), self._validation, self._placement.seed, "episodes")
         self.stats = described(recording, self._fields, numbers, train, self._statistics)
+        self.names = dimension_names(recording, self._fields.numbers)
         columns = self._columns(storage, numbers, stamps)
         self._train = self._windows(recording, columns, train)
         self._held = self._windows(recording, columns, held)
