@@ -10,6 +10,7 @@ from typing import Any
 
 from torch import fx
 
+from offline_trainer_core import ComponentError
 from ot_policy_constructor import ops
 from ot_policy_constructor.ir import GraphIR, Node, substitute
 
@@ -34,7 +35,7 @@ def lower(ir: GraphIR, operations: Mapping[str, Operation]) -> fx.Graph:
 def unpack(value: Any, names: tuple[str, ...]) -> Any:
     """Return `value` if it has as many parts as there are names: what `out: [a, b]` checks.
 
-    Raises `ValueError` otherwise, and on a tensor, whose parts would be rows of the batch.
+    Raises `ComponentError` otherwise, and on a tensor, whose parts would be rows of the batch.
     """
     if isinstance(value, (tuple, list)):
         if len(value) == len(names):
@@ -44,7 +45,7 @@ def unpack(value: Any, names: tuple[str, ...]) -> Any:
         return value
     else:
         found = f"one {type(value).__name__}"
-    raise ValueError(f"'out' has {len(names)} names ({', '.join(names)}), and there came {found}")
+    raise ComponentError(f"'out' has {len(names)} names ({', '.join(names)}), and there came {found}")
 
 
 class _Inliner(fx.proxy.GraphAppendingTracer):

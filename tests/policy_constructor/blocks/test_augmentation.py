@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from offline_trainer_core import ComponentError
 from ot_policy_constructor.blocks.augmentation import CameraDropout, ColourJitter, RandomCrop
 
 IMAGES = torch.rand(16, 2, 3, 10, 12, generator=torch.Generator().manual_seed(0))
@@ -64,7 +65,7 @@ def test_a_single_image_is_a_sample():
     ],
 )
 def test_what_cannot_be_cropped_is_refused(images, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ComponentError, match=message):
         RandomCrop((8, 9))(images)
 
 
@@ -98,7 +99,7 @@ def test_hue_is_at_most_half_the_circle():
 
 
 def test_grey_images_have_no_colours_to_change():
-    with pytest.raises(ValueError, match=r"takes floating images \(\.\.\., 3, H, W\)"):
+    with pytest.raises(ComponentError, match=r"takes floating images \(\.\.\., 3, H, W\)"):
         ColourJitter(0.1)(torch.zeros(2, 1, 4, 4))
 
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from offline_trainer_core import ComponentError
 from ot_policy_constructor.blocks.image_input import ImageInput
 
 PIXELS = torch.randint(0, 256, (2, 3, 6, 8, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
@@ -74,7 +75,7 @@ def test_augmentation_sees_images_between_black_and_white_and_comes_before_norma
 @pytest.mark.parametrize("white", [255.0, 1.0])
 def test_floating_images_need_to_say_which_value_is_white(white):
     pixels = PIXELS.float() * (white / 255)
-    with pytest.raises(ValueError, match="got float32: say which value is white, 'white: 255' or 'white: 1'"):
+    with pytest.raises(ComponentError, match="got float32: say which value is white, 'white: 255' or 'white: 1'"):
         ImageInput()(pixels)
     torch.testing.assert_close(ImageInput(white=white)(pixels), ImageInput()(PIXELS))
 
@@ -88,7 +89,7 @@ def test_floating_images_need_to_say_which_value_is_white(white):
     ],
 )
 def test_what_is_no_image_is_refused(arguments, shape, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ComponentError, match=message):
         ImageInput(**arguments)(torch.zeros(shape, dtype=torch.uint8))
 
 

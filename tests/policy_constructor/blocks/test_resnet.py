@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from offline_trainer_core.errors import CheckpointError
+from offline_trainer_core.errors import CheckpointError, ComponentError
 from offline_trainer_core.networks import ModelOptions, load_weights_into
 from ot_policy_constructor.blocks.resnet import ResNet
 
@@ -135,7 +135,7 @@ def test_channels_that_are_left_open_are_those_of_the_first_batch():
     assert network.conv1.weight.shape == (64, 4, 7, 7)
     # He's initialisation by the outgoing connections, as of every other layer.
     assert network.conv1.weight.std().item() == pytest.approx((2 / (64 * 49)) ** 0.5, rel=0.05)
-    with pytest.raises(ValueError, match=r"takes floating images \(\.\.\., 4, H, W\)"):
+    with pytest.raises(ComponentError, match=r"takes floating images \(\.\.\., 4, H, W\)"):
         network(torch.rand(2, 3, 32, 32))
 
 
@@ -148,7 +148,7 @@ def test_channels_that_are_left_open_are_those_of_the_first_batch():
     ],
 )
 def test_images_that_it_cannot_take_are_refused(images, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ComponentError, match=message):
         ResNet()(images)
 
 

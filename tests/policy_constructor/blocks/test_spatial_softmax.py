@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from offline_trainer_core import ComponentError
 from ot_policy_constructor.blocks.spatial_softmax import SpatialSoftmax
 
 FEATURES = torch.randn(2, 3, 4, 5, generator=torch.Generator().manual_seed(0)) * 3
@@ -72,5 +73,5 @@ def test_any_number_of_leading_dimensions_is_kept(leading):
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 4), (4, 1)])
 def test_a_map_in_which_nothing_has_a_place_is_refused(size):
-    with pytest.raises(ValueError, match=f"a feature map, and one of {size[0]} x {size[1]} has none"):
+    with pytest.raises(ComponentError, match=f"a feature map, and one of {size[0]} x {size[1]} has none"):
         SpatialSoftmax()(torch.zeros(2, 3, *size))

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from offline_trainer_core import ComponentError
 from ot_policy_constructor.blocks.temporal_unet import ConditionalBlock, TemporalUNet
 
 PUBLISHED_PARAMETERS = 65_353_218
@@ -97,7 +98,7 @@ def test_the_prediction_depends_on_each_of_its_inputs(changed):
 def test_a_chunk_that_cannot_be_halved_is_refused(widths, steps, stride):
     unet = TemporalUNet(2, 10, **{**SMALL, "widths": widths})
     actions = torch.zeros(3, steps, 2)
-    with pytest.raises(ValueError, match=f"this one has {steps}: take a multiple of {stride}, or fewer 'widths'"):
+    with pytest.raises(ComponentError, match=f"this one has {steps}: take a multiple of {stride}, or fewer 'widths'"):
         unet(actions, TIME.float(), CONTEXT.float())
 
 

@@ -72,5 +72,5 @@ def test_an_image_of_another_size_is_refused():
 
 
 def test_pixels_as_they_were_recorded_are_refused():
-    with pytest.raises(ValueError, match=r"block.vision_transformer takes floating images .* block.image_input"):
+    with pytest.raises(ComponentError, match=r"block.vision_transformer takes floating images .* block.image_input"):
         VisionTransformer(8, 4, 16, depth=1, heads=4)(torch.zeros(1, 8, 8, 3, dtype=torch.uint8))

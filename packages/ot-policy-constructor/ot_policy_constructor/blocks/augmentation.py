@@ -10,7 +10,7 @@ from typing import Annotated
 import torch
 from torch import Tensor, nn
 
-from offline_trainer_core import Interval, NonNegativeFloat, PositiveInt, UnitInterval
+from offline_trainer_core import ComponentError, Interval, NonNegativeFloat, PositiveInt, UnitInterval
 from ot_policy_constructor.blocks.colour import adjust_brightness, adjust_contrast, adjust_hue, adjust_saturation
 from ot_policy_constructor.blocks.images import check_images
 
@@ -19,7 +19,7 @@ class RandomCrop(nn.Module):
     """Crops images, elsewhere for each sample: `(B, ..., C, H, W)` to `(B, ..., C, h, w)`; `size` is `[h, w]`.
 
     All time steps of a sample have the same crop (robomimic's and Diffusion Policy's crop randomizer). In eval mode the
-    crop is the centre. Raises `ValueError` where the images are smaller than the crop.
+    crop is the centre. Raises `ComponentError` where the images are smaller than the crop.
     """
 
     def __init__(self, size: tuple[PositiveInt, PositiveInt]) -> None:
@@ -33,7 +33,7 @@ class RandomCrop(nn.Module):
         check_images(images, "block.random_crop")
         (height, width), (h, w) = images.shape[-2:], self.size
         if h > height or w > width:
-            raise ValueError(f"block.random_crop cannot cut {h} x {w} out of images of {height} x {width}")
+            raise ComponentError(f"block.random_crop cannot cut {h} x {w} out of images of {height} x {width}")
         if not self.training:
             top, left = (height - h) // 2, (width - w) // 2
             return images[..., top : top + h, left : left + w]

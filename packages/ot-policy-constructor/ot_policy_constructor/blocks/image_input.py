@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from offline_trainer_core import PositiveFloat, PositiveInt
+from offline_trainer_core import ComponentError, PositiveFloat, PositiveInt
 from ot_policy_constructor.blocks.images import each_image
 
 NORMALIZATIONS: dict[str, tuple[list[float], list[float]]] = {
@@ -27,7 +27,7 @@ class ImageInput(nn.Module):
     which see images in [0, 1]; then `normalize`: `unit` leaves [0, 1], `symmetric` maps it to [-1, 1], `imagenet` takes
     the mean of ImageNet's channels away and divides by their deviation, as published backbones expect it. Images that
     are not uint8 are taken where `white` says which value is white, 255 or 1: looking at them would stop the device.
-    Raises `ValueError` on what is not an image.
+    Raises `ComponentError` on what is not an image.
     """
 
     mean: Tensor
@@ -67,9 +67,9 @@ class ImageInput(nn.Module):
         shape = tuple(shape)
         if len(shape) < 3 or shape[-1] > shape[-3]:
             where = "the channels seem to come first" if len(shape) > 2 else "these are no images"
-            raise ValueError(f"block.image_input takes images (..., H, W, C), and got {shape}: {where}")
+            raise ComponentError(f"block.image_input takes images (..., H, W, C), and got {shape}: {where}")
         if len(self.mean) > 1 and shape[-1] != len(self.mean):
-            raise ValueError(
+            raise ComponentError(
                 f"'normalize: imagenet' is for images of 3 channels, and these are {shape} (..., H, W, C); "
                 "'unit' and 'symmetric' take any"
             )
@@ -78,7 +78,7 @@ class ImageInput(nn.Module):
         if dtype == torch.uint8:
             return 255.0
         if self.white is None:
-            raise ValueError(
+            raise ComponentError(
                 f"block.image_input takes uint8 images, and got {str(dtype).removeprefix('torch.')}: say which value "
                 "is white, 'white: 255' or 'white: 1'"
             )

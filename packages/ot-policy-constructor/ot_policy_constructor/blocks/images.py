@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 from torch import Tensor
 
+from offline_trainer_core import ComponentError
+
 
 def each_image(function: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
     """Apply a function of `(N, C, H, W)` to `(..., C, H, W)`; the leading dimensions are kept."""
@@ -17,12 +19,12 @@ def each_image(function: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
 
 
 def check_images(images: Tensor, block: str, channels: int | None = None) -> None:
-    """Raise `ValueError` where `images` cannot be floating `(..., C, H, W)`, as block.image_input gives them."""
+    """Raise `ComponentError` where `images` cannot be floating `(..., C, H, W)`, as block.image_input gives them."""
     fits = images.ndim >= 3 and (channels is None or images.shape[-3] == channels)
     if fits and images.is_floating_point():
         return
     dtype = str(images.dtype).removeprefix("torch.")
-    raise ValueError(
+    raise ComponentError(
         f"{block} takes floating images (..., {channels or 'C'}, H, W), and got {dtype} {tuple(images.shape)}; "
         "block.image_input makes them of recorded (..., H, W, C)"
     )

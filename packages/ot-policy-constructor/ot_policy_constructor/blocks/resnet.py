@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from torch import Tensor, nn
 
-from offline_trainer_core import ComponentOf, PositiveInt
+from offline_trainer_core import ComponentError, ComponentOf, PositiveInt
 from ot_policy_constructor.blocks.images import check_images, each_image
 
 Norm = Annotated[Literal["BatchNorm2d", "GroupNorm"], ComponentOf("nn")]
@@ -25,7 +25,7 @@ class ResNet(nn.Module):
     parameters are named as in torchvision, whose published weights fit with `BatchNorm2d` and 3 channels (`strict:
     false`: the classifier `fc` is left out). `GroupNorm` has 16 channels in a group, and takes the place of batch norm
     where weights are averaged (Chi et al. 2023). Null for `in_channels` takes them from the first batch. Raises
-    `ValueError` on images that have other channels, or are smaller than 32 x 32, one cell of the feature map.
+    `ComponentError` on images that have other channels, or are smaller than 32 x 32, one cell of the feature map.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class ResNet(nn.Module):
         check_images(images, "block.resnet", channels=self.conv1.in_channels or None)
         height, width = images.shape[-2:]
         if min(height, width) < STRIDE:
-            raise ValueError(
+            raise ComponentError(
                 f"block.resnet takes images of at least {STRIDE} x {STRIDE}, one cell of its feature map, and got "
                 f"{height} x {width}; 'resize' of block.image_input makes them larger"
             )

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from offline_trainer_core import PositiveFloat, PositiveInt
+from offline_trainer_core import ComponentError, PositiveFloat, PositiveInt
 from ot_policy_constructor.blocks.images import check_images, each_image
 
 
@@ -17,8 +17,8 @@ class SpatialSoftmax(nn.Module):
     Each channel is a distribution over the image, the softmax of its values divided by `temperature`; what comes out is
     its mean place `x, y`, one channel after the other, from -1 (left, top) to 1 (right, bottom). `num_keypoints` puts a
     1x1 convolution to K channels before it, which takes `in_channels`, by default those of the first batch; else K is
-    C. `learn_temperature` learns its logarithm, so that it stays positive. Raises `ValueError` on a map of one row or
-    column.
+    C. `learn_temperature` learns its logarithm, so that it stays positive. Raises `ComponentError` on a map of one row
+    or column.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class SpatialSoftmax(nn.Module):
         check_images(features, "block.spatial_softmax")
         height, width = features.shape[-2:]
         if min(height, width) < 2:
-            raise ValueError(
+            raise ComponentError(
                 f"block.spatial_softmax finds places in a feature map, and one of {height} x {width} has none: give "
                 "the backbone larger images"
             )

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from offline_trainer_core import PositiveInt
+from offline_trainer_core import ComponentError, PositiveInt
 from ot_policy_constructor.blocks.film import FiLM
 from ot_policy_constructor.blocks.time_embedding import TimeEmbedding
 
@@ -21,8 +21,8 @@ class TemporalUNet(nn.Module):
     `(B, T, A)`. Every level has two residual blocks of convolutions over time with group norm and Mish, which time and
     context modulate feature-wise (FiLM). `widths` are the channels of the levels; each but the first has half the time
     steps of the one above, so `T` must be divisible by `2 ** (len(widths) - 1)`. Null for `context_dim` takes it from
-    the first batch. Raises `ValueError` on a `T` that is not, on an even `kernel_size`, and on widths that `groups`
-    does not divide.
+    the first batch. Raises `ComponentError` on a `T` that is not, `ValueError` on an even `kernel_size` and on widths
+    that `groups` does not divide.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class TemporalUNet(nn.Module):
     def forward(self, actions: Tensor, time: Tensor, context: Tensor) -> Tensor:
         """Return a chunk of the shape of `actions`."""
         if actions.shape[1] % self.stride:
-            raise ValueError(
+            raise ComponentError(
                 f"block.temporal_unet halves the time steps of a chunk {len(self.downsample)} times, and this one has "
                 f"{actions.shape[1]}: take a multiple of {self.stride}, or fewer 'widths'"
             )
