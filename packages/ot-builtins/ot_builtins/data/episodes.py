@@ -36,7 +36,7 @@ class Episodes:
 
     Args:
         path: A `.zarr` replay buffer, an `.npz`, `.safetensors` or `.hdf5` file, or a LeRobot 2.x folder.
-        fields: `{name in a batch: name in the file}`.
+        fields: `{name in a batch: name in the file}`; `state[0:2]` is the first two numbers of the stored `state`.
         batch_size: Windows of a batch over all processes.
         history: Observation steps of a window.
         chunk: Steps of a chunk.
