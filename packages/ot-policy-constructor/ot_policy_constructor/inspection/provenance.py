@@ -33,7 +33,9 @@ class Provenance(TorchDispatchMode):  # type: ignore[no-untyped-call]
         given, made = _tensors((args, kwargs)), _tensors(result)
         if self.listening:
             self.operations.add(func)
-        origin = frozenset().union(*(self.sources(tensor) for tensor in given))
+        origin: frozenset[str] = frozenset()
+        if not _takes_only_the_shape(func.overloadpacket.__name__):
+            origin = origin.union(*(self.sources(tensor) for tensor in given))
         for tensor in made:
             self._note(tensor, origin | self.sources(tensor))
         return result
@@ -56,6 +58,10 @@ class Provenance(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self._kept.append(tensor.untyped_storage())  # so that no other tensor is given this memory
         if sources:
             self._sources[self.storage(tensor)] = sources
+
+
+def _takes_only_the_shape(name: str) -> bool:
+    return name.startswith("new_") or name.endswith("_like")
 
 
 def _tensors(nest: Any) -> list[Tensor]:

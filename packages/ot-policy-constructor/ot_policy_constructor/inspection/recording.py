@@ -43,7 +43,7 @@ class _Calls:
     flops: int = 0
 
 
-@dataclass
+@dataclass(eq=False)
 class Recorder:
     """What was seen of one component. Modules are recorded during its first call, calls are counted in all."""
 
@@ -56,6 +56,8 @@ class Recorder:
     arguments: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
     sources: dict[str, frozenset[str]] = field(default_factory=dict)
     """For every tensor that goes into the component, what it was computed from."""
+    made: set[int] = field(default_factory=set)
+    """In which memory the outputs of all calls lie."""
     _recording: bool = False
     _open: list[int] = field(default_factory=list)
 
@@ -82,6 +84,7 @@ class Recorder:
             self._recording = self.instruments.provenance.listening = False
             for name, leaf in facts_of(outputs):
                 self.instruments.provenance.declare([leaf], output_of(self.name, name))
+                self.made.add(self.instruments.provenance.storage(leaf))
 
 
 def output_of(component: str, output: str) -> str:

@@ -49,7 +49,9 @@ class Value(NamedTuple):
     dtype: str
 
     def __str__(self) -> str:
-        return "(?)" if self.sizes is None else f"({', '.join(map(str, self.sizes))})"
+        if self.sizes is None:
+            return "(?)"
+        return f"({', '.join(map(str, self.sizes))}{',' if len(self.sizes) == 1 else ''})"
 
     @property
     def label(self) -> str:

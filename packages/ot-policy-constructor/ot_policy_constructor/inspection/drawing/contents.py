@@ -18,16 +18,15 @@ __all__ = ["scene_of"]
 
 def scene_of(survey: Survey, title: str) -> Scene:
     """Return the picture of a policy under `title`."""
-    parameters = survey.parameters
-    trained = (
-        "all trained" if not parameters.frozen else f"{parameters.trainable:,} trained, {parameters.frozen:,} frozen"
-    )
-    scene = Scene((title, f"{survey.algorithm}   ·   {parameters.total:,} parameters, {trained}"))
+    count = survey.parameters
+    trained = f"{count.trainable:,} trained, {count.frozen:,} frozen" if count.frozen else "all trained"
+    scene = Scene((title, f"{survey.algorithm}   ·   {count.total:,} parameters, {trained}"))
     for component in survey.components:
         scene.boxes[component.name] = _box(component)
     for component in survey.components:
-        if component.seen is not None:
-            _connect_inputs(scene, component, _pass_of(survey, component))
+        for seen in survey.passes:
+            if component.seen == (seen[0].recorders[component.name], seen[1].recorders[component.name]):
+                _connect_inputs(scene, component, seen)
     for first, second in survey.passes:
         _add_results(scene, first, second)
     return scene
@@ -39,9 +38,8 @@ def _box(component: Component) -> Box:
         lines.append("frozen")
     lines.append(f"{module.parameters.total:,} parameters")
     if module.flops is not None:
-        lines.append(
-            f"{short(module.flops.at(1))}FLOPs" if module.flops.at(1) >= 1000 else f"{module.flops.at(1)} FLOPs"
-        )
+        flops = short(module.flops.at(1))
+        lines.append(f"{flops}FLOPs" if " " in flops else f"{flops} FLOPs")
     if component.times != 1:
         lines.append(f"called {times(component.times)} by {component.way}" if component.way else "not called")
     box = Box(tuple(lines), component.frozen)
@@ -52,24 +50,19 @@ def _box(component: Component) -> Box:
     return box
 
 
-def _pass_of(survey: Survey, component: Component) -> tuple[Pass, Pass]:
-    return next(seen for seen in survey.passes if seen[0].recorders[component.name] is component.seen[0])  # type: ignore[index]
-
-
 def _connect_inputs(scene: Scene, component: Component, seen: tuple[Pass, Pass]) -> None:
     """Link every input of a component with what it was, or was computed from."""
     first, _ = seen
-    recorder = first.recorders[component.name]
-    handed_on = {fact.storage for fact in first.fields} | {
-        fact.storage for other in first.recorders.values() if other.calls for fact in other.calls[""].outputs
-    }
+    recorder, box = first.recorders[component.name], scene.boxes[component.name]
+    handed_on = {fact.storage for fact in first.fields} | _made(first)
     for fact in recorder.calls[""].inputs:
         target = f"{component.name}/in/{fact.name}"
+        if target not in box.items:  # one that not every batch has
+            continue
         keys = [_key_of(scene, source, seen) for source in sorted(recorder.sources[fact.name])]
         scene.links += [Link(key, target, fact.storage not in handed_on) for key in keys if key is not None]
         if not keys:
-            box = scene.boxes[component.name]
-            box.items[target] = box.items[target]._replace(lines=(*box.items[target].lines, "by the algorithm"))
+            box.items[target] = Item("port", (*box.items[target].lines, "by the algorithm"))
 
 
 def _key_of(scene: Scene, source: str, seen: tuple[Pass, Pass]) -> str | None:
@@ -80,9 +73,14 @@ def _key_of(scene: Scene, source: str, seen: tuple[Pass, Pass]) -> str | None:
             scene.items.setdefault(source, Item("field", (fact.name, valued(fact, other).label)))
             return source
     for name, output in _outputs(first):
-        if source == output_of(name, output.name):
-            return f"{name}/out/{output.name}"
+        key = f"{name}/out/{output.name}"
+        if source == output_of(name, output.name) and key in scene.boxes[name].items:
+            return key
     return None
+
+
+def _made(seen: Pass) -> set[int]:
+    return set().union(*(recorder.made for recorder in seen.recorders.values()))
 
 
 def _outputs(seen: Pass) -> Iterator[tuple[str, TensorFact]]:
@@ -93,7 +91,7 @@ def _outputs(seen: Pass) -> Iterator[tuple[str, TensorFact]]:
 
 def _add_results(scene: Scene, first: Pass, second: Pass) -> None:
     """Show what the policy answers, once for every set of outputs that it is made of."""
-    made = {fact.storage for _, fact in _outputs(first)}
+    made = _made(first)
     for (fact, sources), (other, _) in zip(first.results, second.results, strict=True):
         keys = [_key_of(scene, source, (first, second)) for source in sorted(sources) if source.startswith("output ")]
         if any(link.source in keys and link.target.startswith("result ") for link in scene.links):

@@ -24,55 +24,53 @@ Values = Mapping[str, tuple[Value, ...]]
 def fill_with_module(box: Box, component: Component) -> None:
     """Draw a network that is no graph as one module between what goes in and what comes out."""
     key = f"{component.name}/module"
-    box.items[key] = _module_item(component.model, component.module.type, "", again=False)
+    box.items[key] = _module_item(component.model, component.module.type, "", frozen=box.frozen)
     for value in component.module.inputs:
-        _add_input(box, component.name, value.name, (value,))
-        box.links.append(Link(box.inputs[-1], key))
+        box.links.append(Link(_add_input(box, component.name, value), key))
     for value in component.module.outputs:
-        _add_output(box, component.name, value.name, (value,))
-        box.links.append(Link(key, box.outputs[-1]))
+        box.links.append(Link(key, _add_output(box, component.name, value, value.name or "output")))
 
 
 def fill_with_graph(box: Box, component: Component, model: Graph, seen: tuple[Recorder, Recorder]) -> None:
     """Draw the calls of a graph model, with the shape of every value on its way from one call to the next."""
     ir: GraphIR = model._ir
     values = values_inside(model, seen)
-    home: dict[str, str] = {}
-    """For every value the item from which its arrows leave."""
+    home: dict[str, list[str]] = {}
+    """For every value the items from which its arrows leave: one for each of its tensors where it is an input."""
     for name in ir.inputs:
-        home[name] = _add_input(box, component.name, name, values.get(name, ()))
+        parts = [value._replace(name=f"{name}.{value.name}".rstrip(".")) for value in values.get(name, ())]
+        home[name] = [_add_input(box, component.name, value) for value in parts]
     outputs = dict(ir.outputs.items() if isinstance(ir.outputs, Mapping) else enumerate(ir.outputs))
     inner = {name for node in ir.nodes for _, name in node.needs}
     called: set[str] = set()
     for number, node in enumerate(ir.nodes):
         key = f"{component.name}/node/{number}"
-        box.items[key] = _node_item(node, model, ir, again=node.target in called)
+        box.items[key] = _node_item(node, model, frozen=box.frozen, again=node.target in called)
         called.add(node.target)
-        box.links += [Link(home[name], key) for name in dict.fromkeys(name for _, name in node.needs)]
+        needed = dict.fromkeys(name for _, name in node.needs)
+        box.links += [Link(source, key) for name in needed for source in home[name]]
         for name in node.produces:
-            home[name] = _add_value(box, key, name, node, values) if name in inner else key
+            home[name] = [_add_value(box, key, name, node, values) if name in inner else key]
     single = len(outputs) == 1 and ir.returns == "single"
+    is_chain = all(name.isdigit() for name in ir.modules)  # whose values have no names of their own
     for place, reference in outputs.items():
-        shapes = values.get(reference.name, ())
-        for value in shapes:
+        for value in values.get(reference.name, ()):
             path = ".".join(part for part in ("" if single else str(place), value.name) if part)
-            port = _add_output(box, component.name, path, (value,), title=path or reference.name)
-            box.links.append(Link(home[reference.name], port))
+            title = path or ("output" if is_chain else reference.name)
+            port = _add_output(box, component.name, value._replace(name=path), title)
+            box.links += [Link(source, port) for source in home[reference.name]]
 
 
-def _add_input(box: Box, component: str, name: str, values: tuple[Value, ...]) -> str:
-    names = [f"{name}.{value.name}" if value.name and value.name != name else name for value in values] or [name]
-    # A nest of tensors is one input of the graph, and every tensor of it is linked on its own.
-    for part, value in zip(names, values or (None,), strict=True):
-        key = f"{component}/in/{part}"
-        box.items[key] = Item("port", (part,) if value is None else (part, value.label))
-        box.inputs.append(key)
-    return f"{component}/in/{names[0]}"
+def _add_input(box: Box, component: str, value: Value) -> str:
+    key = f"{component}/in/{value.name}"
+    box.items[key] = Item("port", (value.name, value.label))
+    box.inputs.append(key)
+    return key
 
 
-def _add_output(box: Box, component: str, path: str, values: tuple[Value, ...], title: str = "") -> str:
-    key = f"{component}/out/{path}"
-    box.items[key] = Item("port", (title or path or "output", *(value.label for value in values)))
+def _add_output(box: Box, component: str, value: Value, title: str) -> str:
+    key = f"{component}/out/{value.name}"
+    box.items[key] = Item("port", (title, value.label))
     box.outputs.append(key)
     return key
 
@@ -88,19 +86,18 @@ def _add_value(box: Box, source: str, name: str, node: Node, values: Values) -> 
     return key
 
 
-def _node_item(node: Node, model: Graph, ir: GraphIR, *, again: bool) -> Item:
+def _node_item(node: Node, model: Graph, *, frozen: bool, again: bool) -> Item:
     if node.kind == "op":
         return Item("operation", (_operation(node),))
-    spec = ir.modules[node.target]
+    spec = model._ir.modules[node.target]
     kind = str(spec.get("_type_") or spec["_target_"])
-    return _module_item(
-        model.get_submodule(node.target), kind, "" if node.target.isdigit() else node.target, again=again
-    )
+    name = "" if node.target.isdigit() else node.target
+    return _module_item(model.get_submodule(node.target), kind, name, frozen=frozen, again=again)
 
 
-def _module_item(module: nn.Module, kind: str, name: str, *, again: bool) -> Item:
+def _module_item(module: nn.Module, kind: str, name: str, *, frozen: bool, again: bool = False) -> Item:
     parameters = count([module])
-    state: Kind = "frozen" if parameters.total and not parameters.trainable else "module"
+    state: Kind = "frozen" if frozen or (parameters.total and not parameters.trainable) else "module"
     size = "same weights as above" if again and parameters.total else f"{parameters.total:,} parameters"
     lines = [name, kind] if name else [kind]
     return Item(state, (*lines, size) if parameters.total else tuple(lines))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from ot_policy_constructor.inspection.drawing.spacing import Piece, settle, uncrossed
+from ot_policy_constructor.inspection.drawing.spacing import Piece, settle, straightened, uncrossed
 
 __all__ = ["Edge", "Layout", "Point", "Vertical", "arrange"]
 
@@ -77,7 +77,7 @@ def arrange(
     rows = _ordered({**layers, **bends}, pieces)
     if any(edge.leaves or edge.arrives for edge in edges):  # igraph takes every vertex for a point
         rows = uncrossed(rows, widths, pieces, gap[0])
-    xs = settle(rows, widths, pieces, gap[0])
+    xs = straightened(rows, settle(rows, widths, pieces, gap[0]), widths, [path[1:-1] for path in paths], gap[0])
     left = min((xs[vertex] - everything[vertex][0] / 2 for vertex in xs), default=0.0)
     right = max((xs[vertex] + everything[vertex][0] / 2 for vertex in xs), default=0.0)
     bands, height = _bands([max(everything[vertex][1] for vertex in row) for row in rows], gap[1])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from itertools import combinations, pairwise
+from math import inf
 from typing import Any, NamedTuple, TypeVar
 
-__all__ = ["Piece", "crossings", "settle", "spaced", "uncrossed"]
+__all__ = ["Piece", "crossings", "settle", "spaced", "straightened", "uncrossed"]
 
 Vertex = TypeVar("Vertex", bound=Hashable)
 
@@ -68,6 +69,37 @@ def spaced(wishes: Sequence[float], weights: Sequence[float], widths: Sequence[f
             pools.append(((mean * heavy + other * light) / (heavy + light), heavy + light, many + few))
     means = [mean for mean, _, members in pools for _ in range(members)]
     return [mean + offset for mean, offset in zip(means, taken, strict=False)]
+
+
+def straightened(
+    rows: Sequence[Sequence[Vertex]],
+    xs: Mapping[Vertex, float],
+    widths: Mapping[Vertex, float],
+    chains: Iterable[Sequence[Vertex]],
+    gap: float,
+) -> dict[Vertex, float]:
+    """Return `xs` with the vertices of every chain below each other, for as long as their neighbours leave room."""
+    placed = dict(xs)
+    sides = {vertex: side for row in rows for vertex, *side in zip(row, [None, *row], [*row[1:], None], strict=False)}
+
+    def room(vertex: Vertex) -> tuple[float, float]:
+        left, right = sides[vertex]
+        low = -inf if left is None else placed[left] + (widths[left] + widths[vertex]) / 2 + gap
+        return low, inf if right is None else placed[right] - (widths[right] + widths[vertex]) / 2 - gap
+
+    for chain in chains:
+        run: list[Vertex] = []
+        low, high = -inf, inf
+        for vertex in [*chain, None]:
+            below = (inf, -inf) if vertex is None else room(vertex)
+            if run and max(low, below[0]) > min(high, below[1]):
+                middle = sum(placed[one] for one in run) / len(run)
+                placed |= dict.fromkeys(run, min(max(middle, low), high))
+                run, low, high = [], -inf, inf
+            if vertex is not None:
+                run.append(vertex)
+                low, high = max(low, below[0]), min(high, below[1])
+    return placed
 
 
 def uncrossed(

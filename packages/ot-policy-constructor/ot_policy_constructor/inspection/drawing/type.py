@@ -10,7 +10,8 @@ __all__ = ["LEADING", "SIZES", "font", "width_of"]
 SIZES = {"title": 14.0, "box": 11.0, "name": 10.0, "text": 8.5}
 LEADING = 1.4
 """Lines are this many times their size apart."""
-_FAMILY = "DejaVu Sans"
+_FAMILIES = ["DejaVu Sans", "sans-serif"]
+"""The first comes with matplotlib; a viewer of an .svg without it takes its own."""
 
 
 @cache
@@ -18,7 +19,7 @@ def font(style: str, bold: bool) -> Any:
     """Return the font of one of `SIZES`."""
     from matplotlib.font_manager import FontProperties
 
-    return FontProperties(family=_FAMILY, size=SIZES[style], weight="bold" if bold else "normal")
+    return FontProperties(family=_FAMILIES, size=SIZES[style], weight="bold" if bold else "normal")
 
 
 @cache
