@@ -6,6 +6,7 @@ from itertools import combinations
 from xml.etree import ElementTree
 
 import pytest
+import torch  # noqa: F401
 
 from offline_trainer_core import specimen
 from ot_policy_constructor.inspection.drawing.contents import scene_of
