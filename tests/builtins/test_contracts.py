@@ -387,6 +387,20 @@ class TestGymnasium(EvaluationContract):
         return Damping()
 
 
+class TestOpenLoop(EvaluationContract):
+    def make(self) -> OpenLoop:
+        return OpenLoop(plot=False)
+
+    def policy(self) -> TrainedPolicy:
+        return TrainedPolicy(lambda observation, noise: noise, torch.device("cpu"), noise_shape=(4, 1))
+
+    def datamodule(self) -> Episodes:
+        data = {"observation": np.zeros((40, 3), "f"), "action": np.arange(40.0)[:, None], "episode_ends": [9, 20, 40]}
+        module = Episodes(data, {"observation": "observation", "action": "action"}, 4, chunk=4, validation=0.4)
+        module.setup(None)
+        return module
+
+
 class TestDefaultTrainer(TrainerContract):
     def make(self, max_steps: int = 8) -> DefaultTrainer:
         return DefaultTrainer(max_steps=max_steps, log_every_n_steps=1)
@@ -395,8 +409,8 @@ class TestDefaultTrainer(TrainerContract):
 HELD = {  # that of data.lerobot is in data/lerobot/test_module.py, beside what writes recordings
     "algo": ["supervised"],
     "cb": list(TestCallbacks.CALLBACKS),
-    "data": ["dataset", "episodes", "random_regression", "tensors"],
-    "eval": ["gymnasium"],
+    "data": ["dataset", "episodes", "lerobot", "random_regression", "tensors"],
+    "eval": ["gymnasium", "open_loop"],
     "io": ["mapping"],
     "log": ["csv", "jsonl", "mlflow", "stdout", "tensorboard"],
     "loss": ["torch"],

@@ -80,6 +80,15 @@ def test_a_parquet_whose_rows_have_another_shape(values: Any, recording: Path, l
         lerobot()
 
 
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_numbers_that_are_not_finite(number: float, recording: Path, lerobot: Any) -> None:
+    rewrite(recording, action=[[0.0, 1.0]] * 5 + [[0.0, number]] * 2 + [[0.0, 1.0]] * 7)
+    message = rf"{PARQUET}: 'action' has NaN or infinite numbers in frame 5 of episode 1 \(2 of 40 frames have\)"
+    for statistics in ("recorded", "computed"):
+        with pytest.raises(DataError, match=message):
+            lerobot(statistics=statistics)
+
+
 def test_time_stamps_with_a_gap(recording: Path, lerobot: Any) -> None:
     stamps = np.arange(14, dtype=np.float32) / 10
     stamps[5:] += 0.25

@@ -32,10 +32,10 @@ def same(found: list[Any], expected: list[Any]) -> bool:
     def equal(one: Any, two: Any) -> bool:
         return torch.equal(one, two) if isinstance(one, torch.Tensor) else one == two
 
-    pairs = list(zip(found, expected, strict=False))
-    return len(found) == len(expected) and all(
-        a.keys() == b.keys() and all(equal(a[name], b[name]) for name in a) for a, b in pairs
-    )
+    def same_batch(one: Any, two: Any) -> bool:
+        return one.keys() == two.keys() and all(equal(one[name], two[name]) for name in one)
+
+    return len(found) == len(expected) and all(map(same_batch, found, expected))
 
 
 class TestContract(DataModuleContract):

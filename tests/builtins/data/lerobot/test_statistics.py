@@ -83,7 +83,7 @@ def test_rounding_is_no_disagreement(change_of: float, recording: Path, lerobot:
     mean = np.array(lines[1]["stats"]["observation.state"]["mean"])
     change(recording, 1, "observation.state", "mean", (mean * (1 + 1e-7) + change_of).tolist())
     if change_of:
-        with pytest.raises(DataError, match="the mean of 'observation.state'"):
+        with pytest.raises(DataError, match=r"the mean of 'observation.state'"):
             lerobot()
     else:
         lerobot()

@@ -54,8 +54,8 @@ class Cameras:
             clips.append(clip(recording.video(camera, episode), episode, mine, tolerances(mine, tolerance_s)))
         self._refuse_unequal(clips)
         footage = Footage(clips, self.image_size, backend)
-        log.info("%s: %s frames of %s, decoded by %s, cache: %s (%.2f GB decoded)",
-                 camera, *_shape(footage), backend, self.cache, footage.shape.numel() / 1e9)  # fmt: skip
+        log.info("%s: %s frames of %s, decoded by %s, cache: %s (%.0f MB decoded)",
+                 camera, *_shape(footage), backend, self.cache, footage.shape.numel() / 1e6)  # fmt: skip
         if self.cache == "memory":
             return in_memory(footage, camera, shared=self.shared)
         if self.cache == "disk" and self.cache_dir is not None:

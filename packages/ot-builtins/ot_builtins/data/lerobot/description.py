@@ -27,8 +27,8 @@ def described(
 ) -> Statistics:
     """Return the statistics of the episodes `train` by field: cameras' are recorded, others `recorded` or `computed`.
 
-    `numbers` are `{field: (N, ...)}` of all episodes. Raises `DataError` where recorded ones are asked for, and missing
-    or not those of the numbers.
+    `numbers` are `{field: (N, ...)}` of all episodes. Raises `DataError` for NaN and infinite numbers, and where
+    recorded statistics are asked for, and missing or not those of the numbers.
     """
     recorded = RecordedStatistics(recording)
     if source == "recorded" and not recorded.present:
@@ -36,6 +36,7 @@ def described(
             f"{recorded.file} is missing (format v2.0 has none); set data.statistics: computed to take statistics from "
             "the numbers"
         )
+    _refuse_nonfinite(recording, fields, numbers)
     if recorded.present:
         _compare(recorded, fields, numbers, source)
     episodes = [recording.episodes[number] for number in train.tolist()]
@@ -47,6 +48,18 @@ def described(
         return {**FieldStatistics(floats, moments(torch.from_numpy(recording.ends), train)), **cameras}
     own = {name: recorded.over(fields.numbers[name], episodes, values.shape[1:]) for name, values in floats.items()}
     return {**own, **cameras}
+
+
+def _refuse_nonfinite(recording: Recording, fields: Fields, numbers: Mapping[str, Tensor]) -> None:
+    for name, values in numbers.items():
+        bad = (~values.isfinite().flatten(1).all(1) if values.ndim > 1 else ~values.isfinite()).nonzero().flatten()
+        if len(bad):
+            row = int(bad[0])
+            episode = next(episode for episode in recording.episodes if row < episode.first + episode.length)
+            raise DataError(
+                f"{recording.parquet(episode)}: '{fields.numbers[name]}' has NaN or infinite numbers in frame "
+                f"{row - episode.first} of episode {episode.number} ({len(bad)} of {len(values)} frames have)"
+            )
 
 
 def _compare(recorded: RecordedStatistics, fields: Fields, numbers: Mapping[str, Tensor], source: str) -> None:

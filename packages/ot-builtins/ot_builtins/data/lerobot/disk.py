@@ -68,7 +68,7 @@ def on_disk(footage: Footage, camera: str, folder: Path) -> MappedFrames:
             _make(footage, made_from, place)
         except OSError as error:
             raise DeviceError(
-                f"data.cache_dir: the frames of '{camera}' ({footage.shape.numel() / 1e9:.1f} GB) cannot be written to "
+                f"data.cache_dir: the frames of '{camera}' ({footage.shape.numel() / 1e6:,.0f} MB) cannot be written to "
                 f"{place}: {error.strerror or error}"
             ) from error
     return MappedFrames(place / "frames.npy")
@@ -88,7 +88,7 @@ def _is_whole(place: Path) -> bool:
         if said == _digest(place / "frames.npy"):
             return True
         log.warning("%s is damaged: its frames are decoded anew", place)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         pass
     except (OSError, ValueError, KeyError, TypeError) as error:
         log.warning("%s cannot be read (%s): its frames are decoded anew", place, error)

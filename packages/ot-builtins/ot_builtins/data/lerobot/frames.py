@@ -56,7 +56,8 @@ class Footage:
         """Return these frames `(n,)` of one clip, in any order and as often as they are named."""
         numbers, places = np.unique(frames, return_inverse=True)
         read = resized(decoder.read(numbers.tolist()), self.size)
-        return read if len(numbers) == len(frames) and (np.diff(places) > 0).all() else read[torch.from_numpy(places)]
+        in_order = len(numbers) == len(frames) and (np.diff(places) > 0).all()
+        return read if in_order else read.index_select(0, torch.from_numpy(places))
 
 
 class VideoFrames:
@@ -75,13 +76,13 @@ class VideoFrames:
         """Return the rows with these numbers `(M,)`; every video is opened once for all that are in it."""
         rows = index.numpy()
         episodes = np.searchsorted(self._ends, rows, side="right")
-        found = torch.empty(len(rows), *self.shape[1:], dtype=torch.uint8)
+        found = np.empty((len(rows), *self.shape[1:]), dtype=np.uint8)
         for episode in np.unique(episodes):
             clip = self._footage.clips[episode]
             places = np.flatnonzero(episodes == episode)
             frames = clip.frames[rows[places] - self._ends[episode] + len(clip.frames)]
-            found[torch.from_numpy(places)] = self._footage.read(self._decoder(int(episode)), frames)
-        return found
+            found[places] = self._footage.read(self._decoder(int(episode)), frames).numpy()
+        return torch.from_numpy(found)
 
     def _decoder(self, episode: int) -> Decoder:
         if episode not in self._open:

@@ -34,14 +34,14 @@ def in_memory(footage: Footage, camera: str, *, shared: bool) -> Tensor:
 
 
 def _refuse_too_large(needed: int, camera: str, *, shared: bool) -> None:
-    what = f"data.cache: memory needs {needed / 1e9:.1f} GB for the frames of '{camera}'"
+    what = f"data.cache: memory needs {needed / 1e6:,.0f} MB for the frames of '{camera}'"
     advice = "lower data.image_size, or set cache: disk or none"
     available = _available()
     if available is not None and needed > available:
-        raise DeviceError(f"{what}, and {available / 1e9:.1f} GB of memory are free: {advice}")
+        raise DeviceError(f"{what}, and {available / 1e6:,.0f} MB of memory are free: {advice}")
     if shared and _SHARED.is_dir() and needed > (room := shutil.disk_usage(_SHARED).free):
         raise DeviceError(
-            f"{what} that workers share, and {room / 1e9:.1f} GB of shared memory are free: {advice}, or num_workers: "
+            f"{what} that workers share, and {room / 1e6:,.0f} MB of shared memory are free: {advice}, or num_workers: "
             "0; in a container, give more shared memory (docker run --shm-size=8g)"
         )
 
