@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from offline_trainer_core import RunInfo, build_registry
+from offline_trainer_core.networks import TrainedPolicy
 from offline_trainer_core.testing import (
     AlgorithmContract,
     CallbackContract,
@@ -42,6 +43,7 @@ from ot_builtins.data.episodes import Episodes
 from ot_builtins.data.random_regression import RandomRegression
 from ot_builtins.data.tensors import Tensors
 from ot_builtins.evals.gymnasium import Gymnasium
+from ot_builtins.evals.open_loop import OpenLoop
 from ot_builtins.evals.policies import RandomPolicy
 from ot_builtins.io import Mapping
 from ot_builtins.loggers.csv import Csv

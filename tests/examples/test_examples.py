@@ -35,7 +35,7 @@ def test_the_table_lists_all_of_them(examples: list[str]) -> None:
     table = re.findall(r"^\| \[(\S+\.yaml)\]\((\S+)\)", (EXAMPLES / "README.md").read_text("utf-8"), re.MULTILINE)
     assert all(shown == link for shown, link in table)
     assert sorted(shown for shown, _ in table) == examples
-    assert len(examples) == 22
+    assert len(examples) == 24
 
 
 def test_it_has_no_problem(example: str, registry: Registry) -> None:
@@ -77,7 +77,7 @@ def shortened(config: Config, recording: Path) -> list[str]:
             overrides += [f"data.{key}={recording}", "data.batch_size=16"]
         elif source and not Path(source).exists():
             pytest.skip(f"{source} is absent; set OT_DATA to the folder of the real data")
-    if evaluation is not None:
+    if evaluation is not None and "episodes" in evaluation:
         overrides.append("~eval" if find_spec("gymnasium") is None else "eval.episodes=1")
     return overrides
 

@@ -82,11 +82,18 @@ class LastActions:
         last: list[Tensor] = []
         known = torch.zeros(len(actions), dtype=torch.bool)
         for row, (sample, action) in enumerate(zip(samples, actions, strict=True)):
-            if not {"episode", "step"} <= sample.keys():
-                raise DataError(f"eval.open_loop needs to know a window's episode and step; the data says {sample}")
-            step, before = self._seen.get(sample["episode"], (-1, action))
-            if step >= 0 and step == sample["step"] - 1:
+            episode, step = _moment(sample)
+            latest, before = self._seen.get(episode, (step, action))
+            if latest == step - 1:
                 last.append(before)
                 known[row] = True
-            self._seen[sample["episode"]] = (sample["step"], action)
+            self._seen[episode] = (step, action)
         return torch.stack(last)[:, None] if last else actions.new_empty(0, 1, actions.shape[-1]), known
+
+
+def _moment(sample: Mapping[str, Any]) -> tuple[Any, int]:
+    """Return the episode of a window and the step in it, which recordings with cameras call a frame."""
+    step = sample.get("step", sample.get("frame"))
+    if step is None or "episode" not in sample:
+        raise DataError(f"eval.open_loop needs to know the episode and step of a window; the data only says: {sample}")
+    return sample["episode"], int(step)
