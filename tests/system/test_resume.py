@@ -16,6 +16,7 @@ import pytest
 import torch  # noqa: F401 - these tests train
 
 from offline_trainer_core.record import load_checkpoint
+from offline_trainer_core.record.pointers import write_pointer
 
 OT = str(Path(sys.executable).with_name("ot"))
 CONFIGURATION = """
@@ -100,6 +101,16 @@ def test_a_schedule_over_the_run_follows_the_new_length_and_the_verdict_says_so(
     assert "resume: order-only (the schedule of 'model' now ends at step 12 instead of 8)" in said
     trained(ot(COSINE, LONGER, "run.name=long"))
     assert rates(tmp_path)[8:] == pytest.approx(rates(tmp_path, "long")[8:], rel=1e-12)
+
+
+def test_a_run_that_was_killed_before_its_last_checkpoint_was_called_the_last_ends_with_it(ot, tmp_path):
+    trained(ot())
+    last = tmp_path / "runs/small/checkpoints/last"
+    whole = last.read_bytes()
+    write_pointer(last, "step_00000004")
+    assert last.read_bytes() != whole
+    trained(ot("--resume"))
+    assert last.read_bytes() == whole
 
 
 def test_a_run_that_is_long_enough_already_ends_at_once_and_says_so(ot, tmp_path):

@@ -144,6 +144,7 @@ class Saver:
         difference = restore(parts, {**shared, **own}, source)
         self._resumes = list(checkpoint.manifest.resumes)
         if source in run.checkpoints.names():
+            run.checkpoints.go_on_from(source)
             self._saved[source] = self._moment
         return Restored(source, checkpoint.manifest.world_size, difference)
 

@@ -136,6 +136,12 @@ class CheckpointStore:
         """Return the name of the checkpoint that was marked as the best, or None."""
         return self._pointed("best")
 
+    def go_on_from(self, name: str) -> None:
+        """Let `last` name the newest checkpoint, if that is `name`: a kill may have come before it was written."""
+        if self._collectives.rank == 0 and self.names()[-1] == name != self._published.pointed("last"):
+            with self._told(f"cannot mark checkpoint '{name}' as the last"):
+                write_pointer(self.dir / "last", name)
+
     def mark_best(self, name: str) -> None:
         """Let `best` be the checkpoint `name`; waits for it where it is being saved. Raises `CheckpointError`."""
         self.wait()

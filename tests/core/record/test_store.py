@@ -64,6 +64,18 @@ def test_a_name_that_cannot_be_a_folder_is_refused(store, state, name):
     assert not store.dir.exists()
 
 
+def test_who_goes_on_from_the_newest_finds_it_to_be_the_last_from_then_on(store, state):
+    store.save("step_9", state(), counters=COUNTERS)
+    before = (store.dir / "last").read_bytes()
+    store.save("step_10", state(), counters=COUNTERS)
+    (store.dir / "last").write_bytes(before)  # what a kill between the two leaves
+    assert store.last() == "step_9"
+    store.go_on_from("step_9")
+    assert store.last() == "step_9", "who goes on from an older one has not saved anything since"
+    store.go_on_from("step_10")
+    assert store.last() == "step_10"
+
+
 def test_the_newest_is_the_one_saved_last(store, state):
     assert store.latest() is None
     for name in ("step_9", "step_10", "epoch_1"):
