@@ -17,8 +17,8 @@ from ot_builtins.data.lerobot import disk, memory
 from ot_builtins.data.lerobot.disk import MappedFrames, on_disk
 from ot_builtins.data.lerobot.frames import Footage
 from ot_builtins.data.lerobot.memory import in_memory
-from ot_builtins.data.lerobot.recording import Episode
 from ot_builtins.data.lerobot.videos import clip
+from ot_builtins.data.storage.recording import Episode
 
 
 @pytest.fixture

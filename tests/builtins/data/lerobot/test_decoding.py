@@ -14,8 +14,8 @@ import torch
 from offline_trainer_core.errors import ComponentError, DataError
 from ot_builtins.data.lerobot.decoding import PyavDecoder, choose_backend, open_decoder, resized
 from ot_builtins.data.lerobot.frames import Footage, VideoFrames
-from ot_builtins.data.lerobot.recording import Episode
 from ot_builtins.data.lerobot.videos import Clip, clip
+from ot_builtins.data.storage.recording import Episode
 
 CODECS = {
     "h264 with B-frames": ("libx264", {"g": "12", "bf": "3"}),

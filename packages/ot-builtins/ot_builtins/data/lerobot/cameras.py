@@ -14,9 +14,9 @@ from ot_builtins.data.lerobot.decoding import choose_backend
 from ot_builtins.data.lerobot.disk import on_disk
 from ot_builtins.data.lerobot.frames import Footage, VideoFrames
 from ot_builtins.data.lerobot.memory import in_memory
-from ot_builtins.data.lerobot.recording import Recording
 from ot_builtins.data.lerobot.timestamps import tolerances
 from ot_builtins.data.lerobot.videos import Clip, clip
+from ot_builtins.data.storage.recording import Recording
 from ot_builtins.data.windows import Steps
 
 __all__ = ["Cameras"]

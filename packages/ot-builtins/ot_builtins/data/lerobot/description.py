@@ -10,9 +10,9 @@ from torch import Tensor
 
 from offline_trainer_core.errors import DataError
 from ot_builtins.data.lerobot.fields import Fields
-from ot_builtins.data.lerobot.recording import Recording
 from ot_builtins.data.lerobot.statistics import RecordedStatistics
 from ot_builtins.data.statistics import FieldStatistics
+from ot_builtins.data.storage.recording import Recording
 from ot_builtins.data.windows import moments
 
 __all__ = ["described"]

@@ -68,8 +68,8 @@ def on_disk(footage: Footage, camera: str, folder: Path) -> MappedFrames:
             _make(footage, made_from, place)
         except OSError as error:
             raise DeviceError(
-                f"data.cache_dir: the frames of '{camera}' ({footage.shape.numel() / 1e6:,.0f} MB) cannot be written to "
-                f"{place}: {error.strerror or error}"
+                f"data.cache_dir: the frames of '{camera}' ({footage.shape.numel() / 1e6:,.0f} MB) cannot be written "
+                f"to {place}: {error.strerror or error}"
             ) from error
     return MappedFrames(place / "frames.npy")
 

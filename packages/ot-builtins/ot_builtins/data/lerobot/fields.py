@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from offline_trainer_core.errors import DataError
 from offline_trainer_core.spelling import did_you_mean
-from ot_builtins.data.lerobot.recording import Recording
+from ot_builtins.data.storage.recording import Recording
 from ot_builtins.data.windows import Span
 
 __all__ = ["TASK", "TASK_NUMBER", "Fields", "divide"]

@@ -19,7 +19,6 @@ from ot_builtins.data.lerobot.description import described
 from ot_builtins.data.lerobot.fields import TASK_NUMBER, divide
 from ot_builtins.data.lerobot.loader import WindowLoader
 from ot_builtins.data.lerobot.names import dimension_names
-from ot_builtins.data.lerobot.recording import Recording
 from ot_builtins.data.lerobot.timestamps import refuse_gaps
 from ot_builtins.data.lerobot.windows import RecordedWindows
 from ot_builtins.data.loader import RowLoader
@@ -29,6 +28,7 @@ from ot_builtins.data.split import hold_out
 from ot_builtins.data.storage.formats import open_storage
 from ot_builtins.data.storage.lerobot import LeRobot as Storage
 from ot_builtins.data.storage.reading import read_fields
+from ot_builtins.data.storage.recording import Recording
 from ot_builtins.data.windows import EpisodeWindows, Span, Steps, moments, spans
 
 __all__ = ["LeRobot"]

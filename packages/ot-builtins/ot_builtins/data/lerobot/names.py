@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ot_builtins.data.lerobot.recording import Recording
+from ot_builtins.data.storage.recording import Recording
 
 __all__ = ["dimension_names"]
 

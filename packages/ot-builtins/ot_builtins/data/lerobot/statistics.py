@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from offline_trainer_core.errors import DataError
-from ot_builtins.data.lerobot.recording import Episode, Recording, lines_of
+from ot_builtins.data.storage.recording import Episode, Recording, lines_of
 from ot_builtins.data.storage.storage import reading
 
 __all__ = ["RecordedStatistics"]

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offline_trainer_core.errors import DataError
-from ot_builtins.data.lerobot.recording import Episode, Recording
+from ot_builtins.data.storage.recording import Episode, Recording
 
 __all__ = ["refuse_gaps", "tolerances"]
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offline_trainer_core.errors import DataError
-from ot_builtins.data.lerobot.recording import Episode
+from ot_builtins.data.storage.recording import Episode
 from ot_builtins.data.storage.storage import reading
 from ot_builtins.extras import import_extra
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ot_builtins.data.lerobot.recording import Recording
+from ot_builtins.data.storage.recording import Recording
 from ot_builtins.data.windows import EpisodeWindows
 
 __all__ = ["RecordedWindows"]

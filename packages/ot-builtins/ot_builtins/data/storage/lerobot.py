@@ -1,4 +1,4 @@
-"""LeRobot recordings, format 2.x: one Parquet file per episode. See `ot_builtins.data.lerobot`."""
+"""LeRobot recordings, format 2.x: one Parquet file per episode; videos are read by `data.lerobot`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from offline_trainer_core.errors import DataError
-from ot_builtins.data.lerobot.recording import Episode, Recording
+from ot_builtins.data.storage.recording import Episode, Recording
 from ot_builtins.data.storage.storage import Array, Column, reading
 from ot_builtins.extras import import_extra
 

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offline_trainer_core.errors import DataError
-from ot_builtins.data.lerobot.paths import PathTemplate
 from ot_builtins.data.storage.storage import reading
+from ot_builtins.data.storage.templates import PathTemplate
 
 __all__ = ["Episode", "Recording", "lines_of"]
 
