@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from offline_trainer_core import Registry
-from offline_trainer_core.testing import DistributionContract, ModuleContract
+from offline_trainer_core.testing import DistributionContract, ExporterContract, ModuleContract
 from ot_policy_constructor import build_model
 from ot_policy_constructor.blocks.action_transformer import ActionTransformer
 from ot_policy_constructor.blocks.augmentation import CameraDropout, ColourJitter, RandomCrop
@@ -29,6 +29,9 @@ from ot_policy_constructor.blocks.time_embedding import TimeEmbedding
 from ot_policy_constructor.blocks.transformer import TransformerDecoder, TransformerEncoder
 from ot_policy_constructor.blocks.vision_transformer import PatchEmbedding, VisionTransformer
 from ot_policy_constructor.blocks.vq_codebook import VQCodebook
+from ot_policy_constructor.exports.onnx import ONNX
+from ot_policy_constructor.exports.safetensors import Safetensors
+from ot_policy_constructor.exports.torch_export import TorchExport
 
 
 class TestDistribution(DistributionContract):
@@ -306,6 +309,22 @@ class TestSequential(TestMLP):
         return build_model({"schema_version": 1, "model": {"sequential": chain}}, registry=self.registry)
 
 
+class TestSafetensors(ExporterContract):
+    def make(self) -> Safetensors:
+        return Safetensors()
+
+
+class TestTorchExport(ExporterContract):
+    def make(self) -> TorchExport:
+        return TorchExport()
+
+
+@pytest.mark.slow
+class TestONNX(ExporterContract):
+    def make(self) -> ONNX:
+        return ONNX()
+
+
 HELD = {
     "block.action_transformer": TestActionTransformer,
     "block.camera_dropout": TestCameraDropout,
@@ -334,11 +353,14 @@ HELD = {
     "block.transformer_encoder": TestTransformerEncoder,
     "block.vision_transformer": TestVisionTransformer,
     "block.vq_codebook": TestVQCodebook,
+    "export.onnx": TestONNX,
+    "export.safetensors": TestSafetensors,
+    "export.torch_export": TestTorchExport,
     "frontend.graph": TestGraph,
     "frontend.sequential": TestSequential,
 }
-WITHOUT_CONTRACT = {"export", "nn", "op"}
-"""Layers are torch's own; operations are compared with torch, and exports with the policy, in tests of their own."""
+WITHOUT_CONTRACT = {"nn", "op"}
+"""Layers are torch's own; operations are compared with torch in tests of their own."""
 
 
 def test_every_component_is_held_to_the_contract_of_its_kind(registry: Registry) -> None:
