@@ -4,8 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-pytest.importorskip("numpy")
 from pusht_report import as_table, draw
 from pusht_scores import summary
 

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
-
-np = pytest.importorskip("numpy")
 from pusht_scores import bootstrap, summary, wilson
 
 
