@@ -133,6 +133,7 @@ def test_long_recordings_are_not_blamed_for_the_rounding_of_float32(tmp_path: Pa
     [
         ({"fields": {"image": "observation.images.fornt"}}, "no feature 'observation.images.fornt'.*did you mean"),
         ({"fields": {"image": "observation.snapshot"}}, "of dtype image, and only numbers and videos are read"),
+        ({"fields": {}}, "fields is empty; .* has: observation.state, action, timestamp"),
         ({"chunked": ["action", "task"]}, "chunked names 'task', which is the task"),
         ({"chunked": ["actions"]}, "data.lerobot: chunked names 'actions'.*did you mean 'action'"),
         ({"image_size": [0, 32]}, r"image_size is \[0, 32\]; it must be two positive numbers"),

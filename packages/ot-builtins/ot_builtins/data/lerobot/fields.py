@@ -33,6 +33,8 @@ class Fields:
 def divide(recording: Recording, fields: Mapping[str, str], spans: Mapping[str, Span]) -> Fields:
     """Return the fields by sort; raises `DataError` for a feature that the recording does not have, or not as such."""
     offered = [*recording.numbers, *recording.cameras, TASK]
+    if not fields:
+        raise DataError(f"data.lerobot: fields is empty; {recording.where} has: {', '.join(offered)}")
     for name, feature in fields.items():
         if feature not in offered:
             _refuse(recording, name, feature, offered)
