@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -18,19 +19,14 @@ from offline_trainer_core.plan import check_config_tree
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 
-CHANGES = {
+PUSHT = ("eval.num_envs=1", "eval.video=0", "+eval.max_steps=5")
+CHANGES: dict[str, Sequence[str]] = {
     "training/two_processes.yaml": ["run.strategy=single"],
     "training/large_batches.yaml": ["run.compile=false"],
     "datasets/images.yaml": ["data.dataset.samples=128", "data.validation_dataset.samples=8"],
     "plugins/swing_up.yaml": ["data.episodes=2", "data.val_episodes=1", "data.folder=recordings"],
-    **dict.fromkeys(
-        ("pusht/bc.yaml", "pusht/diffusion.yaml", "pusht/flow_matching.yaml"),
-        ["eval.num_envs=1", "eval.video=0", "+eval.max_steps=5"],
-    ),
-    "pusht/image_flow.yaml": [
-        *("data.batch_size=8", "data.validation=0.005"),
-        *("eval.num_envs=1", "eval.video=0", "+eval.max_steps=5"),
-    ],
+    **dict.fromkeys(("pusht/bc.yaml", "pusht/diffusion.yaml", "pusht/flow_matching.yaml"), PUSHT),
+    "pusht/image_flow.yaml": [*PUSHT, "data.batch_size=8", "data.validation=0.005"],
 }
 """What makes a run of an example shorter still."""
 
