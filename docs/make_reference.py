@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from offline_trainer_core.signature import Parameter, Signature
 
 PAGE = Path(__file__).with_name("reference.md")
-DISTRIBUTIONS = ("ot-builtins", "ot-policy-constructor", "ot-offline-rl", "ot-example-plugins")
+DISTRIBUTIONS = ("ot-builtins", "ot-policy-constructor", "ot-imitation", "ot-offline-rl", "ot-example-plugins")
 
 # Every kind in the order the data meets it: title, and what a component of it does.
 KINDS = {
