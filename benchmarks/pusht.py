@@ -32,6 +32,8 @@ from offline_trainer_core import resolve_config
 
 EXAMPLES = Path(__file__).parents[1] / "examples" / "pusht"
 OT = (sys.executable, "-m", "offline_trainer_core")
+STOPPED = 75
+"""Exit code of `ot run` when a signal stopped it, and it has saved."""
 SETTINGS = ("steps", "checkpoints", "episodes", "overrides")
 """What all runs below one folder have in common."""
 
@@ -62,7 +64,8 @@ class Campaign:
     def __init__(self, given: argparse.Namespace) -> None:
         self.out: Path = given.out
         self.settings = {name: getattr(given, name) for name in SETTINGS}
-        self.steps = [given.steps * part // given.checkpoints for part in range(1, given.checkpoints + 1)]
+        self.every: int = given.steps // given.checkpoints
+        self.steps = list(range(self.every, given.steps + 1, self.every))
         self.trials = [
             Trial(name, seed, self.out / f"{name}-{seed}") for seed in given.seeds for name in given.algorithms
         ]
@@ -88,7 +91,7 @@ class Campaign:
 
     def stop(self, number: int, _: object) -> None:
         """Have every process save and stop, and leave."""
-        for process in self._running:
+        for process in list(self._running):
             process.send_signal(number)
         raise SystemExit(128 + number)
 
@@ -104,11 +107,10 @@ class Campaign:
 
     def _overrides(self, trial: Trial, example: Path) -> list[str]:
         saves = _position(example, "cb.model_checkpoint")
-        every = self.settings["steps"] // self.settings["checkpoints"]
         return [
             *(f"run.name={trial.folder.name}", f"run.out_dir={self.out}", f"run.seed={trial.seed}"),
             *(f"trainer.max_steps={self.settings['steps']}", "~loggers"),
-            *(f"callbacks[{saves}].every_n_steps={every}", f"callbacks[{saves}].keep_last=null"),
+            *(f"callbacks[{saves}].every_n_steps={self.every}", f"callbacks[{saves}].keep_last=null"),
             *(f"eval.episodes={self.settings['episodes']}", "eval.num_envs=25", "eval.video=0", "~eval.baselines"),
             *self.settings["overrides"],
         ]
@@ -135,9 +137,12 @@ class Campaign:
             self._running.add(process)
             code = process.wait()
             self._running.discard(process)
-        if code:
-            self.failures.append(f"{trial.folder.name} not {done}: exit code {code}, see {log}")
-        self._say(self.failures[-1] if code else f"{trial.folder.name} {done} in {time.monotonic() - began:.0f} s")
+        if code in (0, STOPPED):
+            said = f"{done} in {time.monotonic() - began:.0f} s" if code == 0 else "stopped; the same command goes on"
+        else:
+            said = f"not {done}: exit code {code}, see {log}"
+            self.failures.append(f"{trial.folder.name} {said}")
+        self._say(f"{trial.folder.name} {said}")
 
     def _say(self, line: str) -> None:
         print(f"{time.monotonic() - self._began:6.0f} s  {line}", flush=True)
@@ -173,7 +178,12 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes side by side, of one thread each")
     parser.add_argument("--out", type=Path, default=Path("runs/pusht"))
     parser.add_argument("overrides", nargs="*", metavar="OVERRIDE")
-    return parser.parse_args()
+    given = parser.parse_args()
+    if given.steps % given.checkpoints:
+        parser.error(f"{given.checkpoints} checkpoints do not divide {given.steps} steps")
+    if absent := [name for name in given.algorithms if not (EXAMPLES / f"{name}.yaml").is_file()]:
+        parser.error(f"{EXAMPLES} has no {absent[0]}.yaml")
+    return given
 
 
 def settle(campaign: Campaign) -> None:
