@@ -25,7 +25,9 @@ class PolicyModule(nn.Module):
         """Raises `ComponentError` for an algorithm that cannot act."""
         super().__init__()
         if not hasattr(algorithm, "act"):
-            raise ComponentError(f"{type(algorithm).__name__} has no 'act' method, so its policy cannot be evaluated")
+            raise ComponentError(
+                f"{type(algorithm).__name__} has no 'act' method, so there is no policy to evaluate, load or export"
+            )
         self.networks = nn.ModuleDict(networks)
         self.normalizer = normalizer
         self.algorithm = algorithm
