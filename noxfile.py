@@ -88,6 +88,15 @@ def torture(session: nox.Session) -> None:
 
 
 @nox.session
+def pusht(session: nox.Session) -> None:
+    """Train the Push-T examples from three seeds and compare them; arguments after `--` go to `benchmarks/pusht.py`."""
+    install_torch(session)
+    install_packages(session, "ot-builtins[gymnasium,plots,zarr]", "ot-policy-constructor", "ot-imitation")
+    session.install(*CONSTRAINTS, "gym-pusht")
+    session.run("python", "benchmarks/pusht.py", *session.posargs, env={"OMP_NUM_THREADS": "1"})
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style and the contracts between the rooms."""
     session.install(*CONSTRAINTS, "ruff", "import-linter")
