@@ -38,7 +38,7 @@ class ONNX:
 
     def load(self, *, folder: Path, device: torch.device) -> Callable[[Mapping[str, Tensor], Tensor | None], Tensor]:
         """Return the model in a session of ONNX Runtime. Raises `ComponentError` where that cannot use `device`."""
-        import onnxruntime  # type: ignore[import-untyped]
+        import onnxruntime
 
         provider = f"{device.type.upper()}ExecutionProvider"
         if provider not in onnxruntime.get_available_providers():
