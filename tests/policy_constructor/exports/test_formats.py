@@ -15,6 +15,11 @@ from ot_policy_constructor.exports.torch_export import TorchExport
 pytestmark = pytest.mark.slow
 ROWS = (1, 3, 64)
 EXPORTERS = {"torch_export": TorchExport, "onnx": ONNX}
+WRITTEN = {
+    "torch_export": {"mlp", "transformer", "convolutional", "flow", "unet"},
+    "onnx": {"transformer", "convolutional", "unet"},
+}
+"""The families that each format is shown on; ONNX, whose translation is slow, on those that use all kinds of layers."""
 
 FRESH = {
     "torch_export": """
@@ -64,6 +69,8 @@ def folders(exporter, policies, inputs_of, tmp_path_factory):
     """Return a folder for every policy, and one for a policy that does something else with a single row."""
     folders = {}
     for name, policy in policies.items():
+        if name not in WRITTEN[exporter]:
+            continue
         folders[name] = tmp_path_factory.mktemp(name)
         EXPORTERS[exporter]().write(policy=policy, inputs=inputs_of(policy, 3), folder=folders[name])
         save_answers(policy, inputs_of, folders[name])
@@ -88,7 +95,7 @@ def compare(exporter, folders):
 
 def test_every_family_answers_alike_in_a_fresh_process_at_every_batch_size(exporter, folders):
     worst = dict(zip(folders, compare(exporter, folders.values()), strict=True))
-    assert set(worst) == {"mlp", "transformer", "convolutional", "flow", "unet"}
+    assert set(worst) == WRITTEN[exporter]
     assert max(worst.values()) <= 1e-5, worst
 
 
@@ -100,7 +107,7 @@ def test_the_comparison_finds_what_an_export_cannot_know(exporter, policy_that, 
 
 
 def test_what_is_loaded_answers_as_the_policy_in_any_order_of_fields(exporter, folders, policies, inputs_of):
-    for name in ("convolutional", "flow"):
+    for name in ("convolutional", "unet"):
         act = EXPORTERS[exporter]().load(folder=folders[name], device=torch.device("cpu"))
         observation, noise = inputs_of(policies[name], 7)
         with torch.no_grad():
@@ -131,4 +138,4 @@ def test_a_runtime_that_cannot_use_the_device_is_no_traceback(folders, exporter)
     if exporter == "torch_export" or torch.cuda.is_available():
         pytest.skip("asks for a device that is not there of ONNX Runtime")
     with pytest.raises(ComponentError, match=r"cannot use the device 'cuda'.* pip install onnxruntime-gpu"):
-        ONNX().load(folder=folders["mlp"], device=torch.device("cuda"))
+        ONNX().load(folder=folders["unet"], device=torch.device("cuda"))
