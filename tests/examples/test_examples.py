@@ -24,6 +24,7 @@ CHANGES: dict[str, Sequence[str]] = {
     "training/two_processes.yaml": ["run.strategy=single"],
     "training/large_batches.yaml": ["run.compile=false"],
     "datasets/images.yaml": ["data.dataset.samples=128", "data.validation_dataset.samples=8"],
+    "g1/flow_state.yaml": ["+algorithm.steps=1"],
     "plugins/swing_up.yaml": ["data.episodes=2", "data.val_episodes=1", "data.folder=recordings"],
     **dict.fromkeys(("pusht/bc.yaml", "pusht/diffusion.yaml", "pusht/flow_matching.yaml"), PUSHT),
     "pusht/image_flow.yaml": [*PUSHT, "data.batch_size=8", "data.validation=0.005"],
