@@ -14,9 +14,10 @@ nox.options.error_on_missing_interpreters = False
 nox.options.sessions = ["demo", "tests"]
 
 CONSTRAINTS = ("-c", "constraints.txt")
-PACKAGES = ("ot-builtins", "ot-policy-constructor", "ot-offline-rl", "ot-example-plugins")
+PACKAGES = ("ot-builtins", "ot-policy-constructor", "ot-imitation", "ot-offline-rl", "ot-example-plugins")
 SOURCES = ("core", "packages", "tests", "examples", "benchmarks", "docs", "noxfile.py")
-EXTRAS = "[gymnasium,hdf5,mlflow,parquet,plots,tensorboard,torchmetrics,video,wandb,zarr]"
+EXTRAS = "gymnasium,hdf5,mlflow,parquet,plots,tensorboard,torchmetrics,video,wandb,zarr"
+WITH_EXTRAS = (f"ot-builtins[{EXTRAS}]", "ot-policy-constructor[draw,onnx]", *PACKAGES[2:])
 LANGUAGE_SERVER = "yaml-language-server@1.25.0"
 TEST_TOOLS = ("pytest", "pytest-xdist", "hypothesis", "jsonschema", "build", "hatchling")
 
@@ -46,7 +47,7 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the test suite against installed wheels, but for what `torture` does; arguments after `--` go to pytest."""
     install_torch(session)
-    install_packages(session, f"ot-builtins{EXTRAS}", *PACKAGES[1:])
+    install_packages(session, *WITH_EXTRAS)
     session.install(*CONSTRAINTS, "gym-pusht", *TEST_TOOLS)
     command = ["python", "-m", "pytest", "-n", "2", "--dist", "worksteal", "-m", "not torture", *session.posargs]
     session.run(*command, env={"OMP_NUM_THREADS": "1"})
@@ -79,11 +80,20 @@ def torture(session: nox.Session) -> None:
     Then signals at any instant, corruptions by the thousand, and what else takes minutes.
     """
     install_torch(session)
-    install_packages(session, f"ot-builtins{EXTRAS}", *PACKAGES[1:])
+    install_packages(session, *WITH_EXTRAS)
     session.install(*CONSTRAINTS, *TEST_TOOLS)
     alone = {"OMP_NUM_THREADS": "1"}
     session.run("python", "tests/torture/run.py", *session.posargs, env=alone)
     session.run("python", "-m", "pytest", "-n", "2", "-m", "torture", env=alone)
+
+
+@nox.session
+def pusht(session: nox.Session) -> None:
+    """Train the Push-T examples from three seeds and compare them; arguments after `--` go to `benchmarks/pusht.py`."""
+    install_torch(session)
+    install_packages(session, "ot-builtins[gymnasium,plots,zarr]", "ot-policy-constructor", "ot-imitation")
+    session.install(*CONSTRAINTS, "gym-pusht")
+    session.run("python", "benchmarks/pusht.py", *session.posargs, env={"OMP_NUM_THREADS": "1"})
 
 
 @nox.session
@@ -109,7 +119,7 @@ def types(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """Write the reference anew, and carry out the pages: their files, their commands, their output."""
     install_torch(session)
-    install_packages(session, f"ot-builtins{EXTRAS}", *PACKAGES[1:])
+    install_packages(session, *WITH_EXTRAS)
     session.install(*CONSTRAINTS, *TEST_TOOLS)
     session.run("python", "docs/make_reference.py")
     session.run("python", "-m", "pytest", "tests/docs", *session.posargs)

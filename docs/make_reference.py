@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from offline_trainer_core.signature import Parameter, Signature
 
 PAGE = Path(__file__).with_name("reference.md")
-DISTRIBUTIONS = ("ot-builtins", "ot-policy-constructor", "ot-offline-rl", "ot-example-plugins")
+DISTRIBUTIONS = ("ot-builtins", "ot-policy-constructor", "ot-imitation", "ot-offline-rl", "ot-example-plugins")
 
 # Every kind in the order the data meets it: title, and what a component of it does.
 KINDS = {
@@ -44,6 +44,7 @@ KINDS = {
     "cb": ("Callbacks", "Acts on a run at its hooks. Section `callbacks`, a list."),
     "log": ("Loggers", "Takes hyperparameters and metrics somewhere. Section `loggers`, a list."),
     "eval": ("Evaluations", "Scores a policy. Section `eval`."),
+    "export": ("Exporters", "Formats in which a trained policy runs elsewhere: `ot export RUN --format ...`."),
     "policy": ("Policies", "Acts without learning: experts and baselines for evaluations and recordings."),
     "strategy": ("Strategies", "How models live on the processes of a run. Key `run.strategy`."),
     "launcher": ("Launchers", "Where the processes of a run come from. Key `run.launcher`."),

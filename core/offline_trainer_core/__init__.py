@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from offline_trainer_core.build import build_spec
     from offline_trainer_core.catalogue import Registry
     from offline_trainer_core.config import Config, join_path, resolve_config
-    from offline_trainer_core.engine import RunContext
+    from offline_trainer_core.deploy import build_policy, load_policy
+    from offline_trainer_core.engine import RunContext, Specimen
     from offline_trainer_core.errors import (
         CheckpointError,
         ComponentError,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
         Algorithm,
         DataModule,
         Evaluation,
+        Exporter,
         Launcher,
         Loader,
         Logger,
@@ -47,7 +49,7 @@ if TYPE_CHECKING:
         Strategy,
         Trainer,
     )
-    from offline_trainer_core.run import build_registry, check_config, run
+    from offline_trainer_core.run import build_registry, check_config, run, specimen
     from offline_trainer_core.signature.live import validate_kwargs
     from offline_trainer_core.types import (
         ArgsKwargs,
@@ -78,6 +80,7 @@ __all__ = [
     "DataModule",
     "DeviceError",
     "Evaluation",
+    "Exporter",
     "Interval",
     "Launcher",
     "Loader",
@@ -102,6 +105,7 @@ __all__ = [
     "RunStopped",
     "SchedulerBundle",
     "SchedulerFactory",
+    "Specimen",
     "Stateful",
     "Step",
     "Strategy",
@@ -109,15 +113,18 @@ __all__ = [
     "Trainer",
     "UnitInterval",
     "UsageError",
+    "build_policy",
     "build_registry",
     "build_spec",
     "check_config",
     "format_error_with_context",
     "hookimpl",
     "join_path",
+    "load_policy",
     "resolve_config",
     "run",
     "select",
+    "specimen",
     "validate_kwargs",
 ]
 
@@ -125,14 +132,15 @@ _ROOMS = {
     "build": "build_spec",
     "catalogue": "Registry",
     "config": "Config join_path resolve_config",
-    "engine": "RunContext",
+    "deploy": "build_policy load_policy",
+    "engine": "RunContext Specimen",
     "errors": "CheckpointError ComponentError ConfigError DataError DeviceError Location NonFiniteError "
     "OfflineTrainerError Problem RunStopped UsageError format_error_with_context",
     "hookspecs": "hookimpl",
     "nest": "select",
-    "protocols": "Algorithm DataModule Evaluation IO Launcher Loader Logger Loss Metric OptimizerFactory Policy "
-    "SchedulerFactory Stateful Step Strategy Trainer",
-    "run": "build_registry check_config run",
+    "protocols": "Algorithm DataModule Evaluation Exporter IO Launcher Loader Logger Loss Metric OptimizerFactory "
+    "Policy SchedulerFactory Stateful Step Strategy Trainer",
+    "run": "build_registry check_config run specimen",
     "signature.live": "validate_kwargs",
     "types": "ArgsKwargs ComponentOf Interval LossOutput NonNegativeFloat NonNegativeInt PositiveFloat PositiveInt "
     "RunInfo RunResult SchedulerBundle TrainState UnitInterval",

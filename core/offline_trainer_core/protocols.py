@@ -2,16 +2,18 @@
 
 No component needs to import this file: a plain class with the right methods is enough. Each protocol says who calls
 what, when, and what may be assumed. Methods that are marked *optional* are asked for with `hasattr`. A method that
-takes keyword-only parts (`setup`, `fit`) receives exactly those that its signature names.
+takes keyword-only parts (`setup`, `evaluate`, `fit`) receives exactly those that its signature names.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import torch
     from torch import Tensor, nn
     from torch.optim import Optimizer
@@ -23,6 +25,7 @@ __all__ = [
     "Algorithm",
     "DataModule",
     "Evaluation",
+    "Exporter",
     "Launcher",
     "Loader",
     "Logger",
@@ -44,6 +47,10 @@ class Stateful(Protocol):
 
     Algorithms, metrics of training and data modules have a state on every process. Everything else, callbacks included,
     has one state, that of the first process, which all of them get back.
+
+    A callback or hook plugin that keeps other weights for the policy than those that are trained, such as an average,
+    puts them into its state under `policy_weights`, `{model: {parameter: tensor}}`: `ot eval` and `load_policy` act
+    with them, and need nothing else of the callback.
     """
 
     def state_dict(self) -> Mapping[str, Any]:
@@ -72,7 +79,8 @@ class DataModule(Protocol):
     Optional: `place(*, seed, rank, world_size, device)`, called once before `setup`: which share of every global batch
     is this process's (batch sizes are global: the same config gives the same batches on one process and on many);
     needed on more than one process. `test_dataloader()`. `stats`: a mapping from field (dotted path in a batch) to a
-    mapping with the tensors `mean`, `std`, `min`, `max` and `count`. `state_dict`, `load_state_dict`.
+    mapping with the tensors `mean`, `std`, `min`, `max` and `count`. `names`: a mapping from field to what its last
+    dimension's entries are called, such as joints. `state_dict`, `load_state_dict`.
     """
 
     def setup(self, stage: str | None) -> None:
@@ -152,8 +160,10 @@ class Algorithm(Protocol):
     targets, for validation and to pass gradients through. `materialize(*, batch, <parts>)`, called before `setup`
     where a model has open dimensions: runs every model once. `validate(batch) -> (logs, outputs, targets)`, one
     validation batch, logs are means over the batch. `act(observation) -> action`, a mapping of normalized observations
-    `{field: (B, ...)}` to a batch of normalized actions of the field `action_field` (default `action`); `reset(seed)`
-    at the start of episodes. `state_dict`, `load_state_dict`.
+    `{field: (B, ...)}` to a batch of normalized actions of the field `action_field` (default `action`); an algorithm
+    that samples has `noise_shape`, such as `(T, A)`, and `act(observation, noise)` with standard normal `noise
+    (B, *noise_shape)`: acting is a function of its arguments, so that it can be repeated and exported. `reset(seed)` at
+    the start of episodes. `state_dict`, `load_state_dict`.
     """
 
     def update(self, batch: Any, step: Step) -> Mapping[str, Tensor]:
@@ -206,8 +216,34 @@ class Policy(Protocol):
 class Evaluation(Protocol):
     """`eval.*`: rollouts or offline evaluation of a policy. Called by the trainer and by `ot eval`."""
 
-    def evaluate(self, policy: Policy, *, run: RunInfo, step: int) -> Mapping[str, float]:
-        """Return scores; write pictures and videos under `run.dir`."""
+    def evaluate(self, policy: Policy, **parts: Any) -> Mapping[str, float]:
+        """Return scores; write pictures and videos under `run.dir`.
+
+        It receives those parts that its signature names: `run`; `step`, the optimizer steps so far; `datamodule`, set
+        up, whose validation data the policy was not trained on. Of several processes the first one evaluates.
+        """
+
+
+class Exporter(Protocol):
+    """`export.*`: writes a policy in a format that is read elsewhere, and reads it back. Called by `ot export`, and by
+    `load_policy` for what was exported.
+
+    Both may be called in different processes: nothing is kept on the object between them. Both raise `ComponentError`
+    that says why, where the policy cannot be expressed in the format, or a package is missing.
+    """
+
+    def write(self, **parts: Any) -> None:
+        """Write the policy into `folder`, which is there and empty but for `policy.json`, written last by the caller.
+
+        It receives those parts that its signature names: `policy`, the `PolicyModule` on the CPU in eval mode, called
+        with `(observation, noise)`; `inputs`, that very pair for a real batch of 3 rows, `noise` None where the policy
+        takes none: the batch size must stay open; `folder`; `definition`, plain data from which `build_policy` makes
+        the policy again with `tensors`, its tensors by name.
+        """
+
+    def load(self, *, folder: Path, device: torch.device) -> Callable[[Mapping[str, Tensor], Tensor | None], Tensor]:
+        """Return what maps `(observation, noise)` on `device` to actions, as the policy did. The files in `folder` are
+        those that were written: their digests were compared before."""
 
 
 class Strategy(Protocol):

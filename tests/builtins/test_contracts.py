@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from offline_trainer_core import RunInfo, build_registry
+from offline_trainer_core.networks import TrainedPolicy
 from offline_trainer_core.testing import (
     AlgorithmContract,
     CallbackContract,
@@ -42,6 +43,7 @@ from ot_builtins.data.episodes import Episodes
 from ot_builtins.data.random_regression import RandomRegression
 from ot_builtins.data.tensors import Tensors
 from ot_builtins.evals.gymnasium import Gymnasium
+from ot_builtins.evals.open_loop import OpenLoop
 from ot_builtins.evals.policies import RandomPolicy
 from ot_builtins.io import Mapping
 from ot_builtins.loggers.csv import Csv
@@ -274,7 +276,7 @@ class TestEmaState(StatefulContract):
 
     def used(self) -> Ema:
         ema = Ema()
-        ema.load_state_dict({"averages": {"policy": {"weight": torch.ones(2, 2)}}})
+        ema.load_state_dict({"policy_weights": {"policy": {"weight": torch.ones(2, 2)}}})
         return ema
 
 
@@ -387,16 +389,30 @@ class TestGymnasium(EvaluationContract):
         return Damping()
 
 
+class TestOpenLoop(EvaluationContract):
+    def make(self) -> OpenLoop:
+        return OpenLoop(plot=False)
+
+    def policy(self) -> TrainedPolicy:
+        return TrainedPolicy(lambda observation, noise: noise, torch.device("cpu"), noise_shape=(4, 1))
+
+    def datamodule(self) -> Episodes:
+        data = {"observation": np.zeros((40, 3), "f"), "action": np.arange(40.0)[:, None], "episode_ends": [9, 20, 40]}
+        module = Episodes(data, {"observation": "observation", "action": "action"}, 4, chunk=4, validation=0.4)
+        module.setup(None)
+        return module
+
+
 class TestDefaultTrainer(TrainerContract):
     def make(self, max_steps: int = 8) -> DefaultTrainer:
         return DefaultTrainer(max_steps=max_steps, log_every_n_steps=1)
 
 
-HELD = {
+HELD = {  # that of data.lerobot is in data/lerobot/test_module.py, beside what writes recordings
     "algo": ["supervised"],
     "cb": list(TestCallbacks.CALLBACKS),
-    "data": ["dataset", "episodes", "random_regression", "tensors"],
-    "eval": ["gymnasium"],
+    "data": ["dataset", "episodes", "lerobot", "random_regression", "tensors"],
+    "eval": ["gymnasium", "open_loop"],
     "io": ["mapping"],
     "log": ["csv", "jsonl", "mlflow", "stdout", "tensorboard"],
     "loss": ["torch"],

@@ -101,3 +101,11 @@ def test_no_reader_fails_on_arguments_of_the_wrong_type(name: str, value: Any) -
 def test_reading_loads_neither_torch_nor_numpy() -> None:
     code = "import sys, ot_builtins.readers; sys.exit(bool({'torch', 'numpy'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_recordings_have_the_fields_of_episodes_and_a_cache_on_disk_needs_a_folder() -> None:
+    arguments = {"fields": {"image": "observation.images.front", "action": "action", "task": "task"}}
+    assert set(readers.read_lerobot(arguments).fields) == {"image", "action", "task", "action_is_pad"}
+    assert not readers.read_lerobot(arguments).problems
+    assert readers.read_lerobot({**arguments, "cache": "disk"}).problems
+    assert not readers.read_lerobot({**arguments, "cache": "disk", "cache_dir": "frames"}).problems

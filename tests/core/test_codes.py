@@ -19,7 +19,15 @@ def folder_of(package: str) -> Path:
 
 
 CODE = re.compile(r"[a-z]+(-[a-z]+)+")
-NO_CODES = {"cross-checks", "multi-model", "offline-trainer-core", "order-only", "weights-only"}
+NO_CODES = {
+    "cross-checks",
+    "data-dependent",
+    "multi-model",
+    "offline-trainer-core",
+    "order-only",
+    "sans-serif",
+    "weights-only",
+}
 CORE = folder_of("offline_trainer_core")
 ROOMS = [CORE / room for room in ("build", "cli", "config", "migrate", "plan", "run", "signature")]
 MODELS = [folder_of("ot_policy_constructor")]

@@ -33,7 +33,7 @@ def test_type_checkers_see_the_names_that_exist_at_run_time() -> None:
 
 
 def test_every_torch_free_name_is_importable_without_torch() -> None:
-    heavy = {"RunContext", "build_spec"}
+    heavy = {"RunContext", "Specimen", "build_spec"}
     names = ", ".join(name for name in offline_trainer_core.__all__ if name not in heavy)
     assert run_python(f"from offline_trainer_core import {names}; import sys; print('torch' in sys.modules)") == "False"
 

@@ -21,7 +21,7 @@ pytest.importorskip("torch")  # the pages train
 pytest.importorskip("gymnasium")
 
 ROOT = Path(__file__).parents[2]
-NAMES = ("guide", "configuration", "experiment", "models", "editor", "running", "migrating")
+NAMES = ("guide", "configuration", "experiment", "models", "running", "runs", "deploying", "editor", "migrating")
 PAGES = ["README.md", *(f"docs/{name}.md" for name in NAMES)]
 BLOCK = re.compile(r"^```(yaml|python|toml|console)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 FILE = re.compile(r"# file: (\S+)\n")

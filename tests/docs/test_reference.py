@@ -45,7 +45,7 @@ def test_arguments_stand_in_a_table_with_their_descriptions(maker: ModuleType) -
 
 
 def test_making_it_imports_no_component() -> None:
-    packages = ["torch", "ot_builtins", "ot_policy_constructor", "ot_offline_rl", "ot_example_plugins"]
+    packages = ["torch", "ot_builtins", "ot_policy_constructor", "ot_imitation", "ot_offline_rl", "ot_example_plugins"]
     program = (
         f"import runpy, sys; runpy.run_path({str(SCRIPT)!r})['reference']();"
         f"print([name for name in {packages!r} if name in sys.modules])"

@@ -35,6 +35,8 @@ FREE = {
     "eval.record.*": "what a simulator reports beside rewards, which no metadata describes",
     "loss.fn.*": "thrown away by `_merge_: replace` in the file that includes this one",
     "io.targets.*": "a single target is taken without its name; one that is named elsewhere is not free",
+    "model.components.decoder.graph.modules.fusion.sources.*": "block.token_fusion joins sources of any names",
+    "model.components.decoder.graph.steps[0].kwargs.*": "what the forward of block.token_fusion takes is its sources",
     "model.components.teacher": "the algorithm is local code, and only its body says which models it asks for",
     "model.components.*.sequential.inputs[0]": "local code calls these models by position",
 }

@@ -46,7 +46,14 @@ HARMLESS = (
     "os.walk",
 )
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-OURS = ("offline_trainer_core", "ot_builtins", "ot_policy_constructor", "ot_offline_rl", "ot_example_plugins")
+OURS = (
+    "offline_trainer_core",
+    "ot_builtins",
+    "ot_policy_constructor",
+    "ot_imitation",
+    "ot_offline_rl",
+    "ot_example_plugins",
+)
 READABLE = tuple({os.path.realpath(path) for path in (*sys.path, sys.prefix, sys.base_prefix) if path})
 GENERATORS = (dataclasses.__file__, sys.modules["collections"].__file__, ast.__file__)
 """Modules of Python that compile code of their own making."""

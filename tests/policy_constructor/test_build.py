@@ -39,6 +39,11 @@ def test_a_file_becomes_a_module(file):
     assert isinstance(model.body, torch.nn.Linear)
 
 
+def test_a_file_may_have_parameters(file):
+    text = GOOD.replace("templates:", "params: {width: 5}\ntemplates:").replace("[8, 2]", "[8, '${params.width}']")
+    assert build_model(file(text))(obs=torch.zeros(3, 5))["action"].shape == (3, 5)
+
+
 def test_a_mapping_stands_for_the_content_of_a_file(registry):
     layers = [{"_type_": "nn.Linear", "in_features": 5, "out_features": 2}]
     model = build_model(

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import fx, nn
 
+from offline_trainer_core import ComponentError
 from ot_policy_constructor.frontends import graph
 
 CRITIC = {
@@ -230,7 +231,7 @@ def test_an_error_before_any_node_has_no_note(model):
 )
 def test_a_value_with_other_than_the_named_parts_is_refused(registry, call, message):
     definition = {"inputs": ["x"], "nodes": [call | {"out": ["a", "b"]}], "outputs": ["$a", "$b"]}
-    with pytest.raises(ValueError, match=message) as caught:
+    with pytest.raises(ComponentError, match=message) as caught:
         graph(definition, registry=registry)(torch.zeros(2, 6))
     assert "nodes[0] 'a_b'" in caught.value.__notes__[0]
 

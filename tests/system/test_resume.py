@@ -212,6 +212,7 @@ def test_a_checkpoint_that_was_copied_elsewhere_is_compared_as_well(ot, tmp_path
 WAITING = """
 import os, time
 from pathlib import Path
+from typing import Any
 
 class Waits:
     harmless = True

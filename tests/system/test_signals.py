@@ -435,7 +435,7 @@ def test_all_processes_stop_at_the_time_limit(command):
     assert_stopped_once(run, code, said, "time limit of 0:12 reached")
 
 
-PAGE = Path(__file__).parents[2] / "docs" / "running.md"
+PAGE = Path(__file__).parents[2] / "docs" / "runs.md"
 STEPS, SCRIPT = (block for block in PAGE.read_text().split("```sh\n") if block.startswith("#!/bin/bash\n#SBATCH"))
 
 

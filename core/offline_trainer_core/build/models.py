@@ -12,8 +12,8 @@ from torch import nn
 from offline_trainer_core.build.spec import build_spec
 from offline_trainer_core.catalogue import Registry
 from offline_trainer_core.config import Config, MappingNode, join_path
-from offline_trainer_core.engine import ModelOptions
 from offline_trainer_core.errors import ComponentError, ConfigError, OfflineTrainerError, Problem
+from offline_trainer_core.networks import ModelOptions
 from offline_trainer_core.plan import Plan
 from offline_trainer_core.record import load_weights
 

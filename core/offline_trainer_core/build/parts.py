@@ -11,7 +11,7 @@ from offline_trainer_core.catalogue import Registry
 from offline_trainer_core.catalogue.local import import_local_module
 from offline_trainer_core.config import Config, join_path
 from offline_trainer_core.distributed import Collectives
-from offline_trainer_core.engine import seed_everything
+from offline_trainer_core.networks import seed_everything
 from offline_trainer_core.plan import Plan
 from offline_trainer_core.types import RunInfo
 
@@ -29,11 +29,18 @@ LISTS = ("metrics", "callbacks", "loggers")
 
 
 def build_parts(
-    config: Config, registry: Registry, plan: Plan, *, run: RunInfo, collectives: Collectives
+    config: Config,
+    registry: Registry,
+    plan: Plan,
+    *,
+    run: RunInfo,
+    collectives: Collectives,
+    observers: bool = True,
 ) -> dict[str, Any]:
     """Return every part of the run by its name; imports what `plan` names and nothing else.
 
-    Models are built from the same seed on every process.
+    Models are built from the same seed on every process. Without `observers` there are no metrics, callbacks, loggers,
+    evaluations and hook plugins.
     """
     seed_everything(run.seed)
     for module in plan.local_modules:
@@ -51,11 +58,20 @@ def build_parts(
         "compile": config.plain("run.compile"),
         "strategy": _strategy(config, registry, collectives),
         "algorithm": build_section(config, registry, "algorithm", default="algo.supervised"),
-        "plugins": {name: registry.plugin(name) for name in config.plain("plugins") or ()},
     }
     parts |= {part: build_section(config, registry, section) for section, part in SECTIONS.items()}
-    parts |= {section: _list(config, registry, section) for section in LISTS}
-    return {**parts, "evaluations": _evaluations(config, registry)}
+    return {**parts, **_observers(config, registry, wanted=observers)}
+
+
+def _observers(config: Config, registry: Registry, *, wanted: bool) -> dict[str, Any]:
+    """Return the parts that look on while others train; none of each where they are not `wanted`."""
+    if not wanted:
+        return {part: {} for part in ("plugins", *LISTS, "evaluations")}
+    return {
+        "plugins": {name: registry.plugin(name) for name in config.plain("plugins") or ()},
+        **{section: _list(config, registry, section) for section in LISTS},
+        "evaluations": _evaluations(config, registry),
+    }
 
 
 def build_trainer(config: Config, registry: Registry) -> Any:

@@ -38,10 +38,10 @@ _MISSING = "???"
 def example_yaml(key: str, signature: Signature) -> str:
     """Return YAML that uses the component `key`: required arguments as `???`, the others with their defaults.
 
-    Empty for a frontend, whose arguments are the language of its models.
+    Empty for a frontend, whose arguments are the language of its models, and for an exporter, which no file names.
     """
     kind, _, name = key.partition(".")
-    if kind == "frontend":
+    if kind in ("frontend", "export"):
         return ""
     if kind == "op":
         values = ", ".join(f"${name}" for name in signature.required)

@@ -36,9 +36,10 @@ SUMMARIES = {
     "info": "Describe one component: its arguments, its origin, an example.",
     "plugins": "List the packages that provide components, hooks and commands.",
     "eval": "Evaluate the policy of a run.",
+    "export": "Write the policy of a run in a format that runs elsewhere.",
 }
 
-LASTING = ("run", "reproduce", "eval")
+LASTING = ("run", "reproduce", "eval", "export")
 """Commands whose processes live on."""
 
 

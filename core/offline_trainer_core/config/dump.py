@@ -11,7 +11,7 @@ from offline_trainer_core.config.scalars import NUMBER
 from offline_trainer_core.config.tree import MappingNode, ScalarNode, SequenceNode, to_plain
 from offline_trainer_core.errors import Unknown
 
-__all__ = ["to_inline_yaml", "to_yaml"]
+__all__ = ["escaped", "to_inline_yaml", "to_yaml"]
 
 
 class _Dumper(yaml.SafeDumper):
@@ -37,7 +37,7 @@ _Dumper.add_implicit_resolver("!number", NUMBER, list("+-.0123456789"))
 def to_yaml(tree: Any) -> str:
     """Return a resolved node, or plain data, as YAML that resolves to the same data; equal data gives equal text."""
     plain = to_plain(tree) if isinstance(tree, (ScalarNode, SequenceNode, MappingNode)) else tree
-    text: str = yaml.dump(_escaped(plain), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=2**16)
+    text: str = yaml.dump(escaped(plain), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=2**16)
     return text
 
 
@@ -45,14 +45,15 @@ def to_inline_yaml(tree: Any) -> str:
     """Return a value as YAML on one line, as it would stand behind its key."""
     plain = to_plain(tree) if isinstance(tree, (ScalarNode, SequenceNode, MappingNode)) else tree
     text: str = yaml.dump(
-        _escaped(plain), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=2**16, default_flow_style=True
+        escaped(plain), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=2**16, default_flow_style=True
     )
     return " ".join(text.removesuffix("...\n").split("\n")).strip()
 
 
-def _escaped(value: Any) -> Any:
+def escaped(value: Any) -> Any:
+    """Return resolved plain data as data that resolves to it: texts keep what looks like an expression."""
     if isinstance(value, dict):
-        return {key: _escaped(below) for key, below in value.items()}
+        return {key: escaped(below) for key, below in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_escaped(item) for item in value]
+        return [escaped(item) for item in value]
     return value.replace("${", "$${") if isinstance(value, str) else value

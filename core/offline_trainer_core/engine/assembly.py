@@ -22,7 +22,6 @@ from offline_trainer_core.engine.step import Stepper
 from offline_trainer_core.engine.stopping import Stops
 from offline_trainer_core.engine.trials import Trials
 from offline_trainer_core.engine.updates import Updates
-from offline_trainer_core.types import TrainState
 
 __all__ = ["Assembly"]
 
@@ -33,7 +32,7 @@ class Assembly:
     def __init__(self, parts: Mapping[str, Any], settings: LoopSettings) -> None:
         run = parts["run"]
         self._parts, self._settings = parts, settings
-        self.context = _context(parts)
+        self.context = RunContext.of(parts)
         self.hooks = Hooks({**self.context.callbacks, **(parts.get("plugins") or {})})
         self.context.on_log = self.hooks.on_log
         self.workshop = furnish(parts, self.context, settings)
@@ -120,12 +119,3 @@ class Assembly:
         state = self.context.state
         batches = min(backward_passes, self._settings.grad_accum_steps)
         return Place(state.global_step + 1, state.epoch, state.micro_step_in_epoch - 1, batches)
-
-
-def _context(parts: Mapping[str, Any]) -> RunContext:
-    context = RunContext(parts["run"], TrainState(), parts["collectives"], dict(parts["models"]))
-    for name in ("algorithm", "datamodule", "io", "loss"):
-        setattr(context, name, parts.get(name))
-    for name in ("metrics", "loggers", "callbacks"):
-        setattr(context, name, parts.get(name) or {})
-    return context

@@ -11,8 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from offline_trainer_core.distributed import Collectives
-from offline_trainer_core.engine.normalizer import Normalizer
-from offline_trainer_core.engine.policy import TrainedPolicy
+from offline_trainer_core.networks import Normalizer, PolicyModule, TrainedPolicy
 from offline_trainer_core.types import Exactness, RunInfo, SchedulerBundle, TrainState
 
 __all__ = ["RunContext"]
@@ -60,6 +59,16 @@ class RunContext:
     """`state.global_step` when the step before this one ended."""
     on_log: Callable[..., Any] | None = None
     saver: Callable[..., Path] | None = None
+
+    @classmethod
+    def of(cls, parts: Mapping[str, Any]) -> RunContext:
+        """Return the context of a run that begins with `parts`."""
+        context = cls(parts["run"], TrainState(), parts["collectives"], dict(parts["models"]))
+        for name in ("algorithm", "datamodule", "io", "loss"):
+            setattr(context, name, parts.get(name))
+        for name in ("metrics", "loggers", "callbacks"):
+            setattr(context, name, parts.get(name) or {})
+        return context
 
     @property
     def model(self) -> nn.Module:
@@ -115,4 +124,5 @@ class RunContext:
     def policy(self, watch: Callable[[], None] = lambda: None) -> TrainedPolicy:
         """Return the policy as it is now: raw observations in, raw actions out; `watch()` precedes every action."""
         assert self.normalizer is not None
-        return TrainedPolicy(self.algorithm, self.normalizer, self.run.device, watch)
+        module = PolicyModule(self.algorithm, self.models, self.normalizer)
+        return TrainedPolicy(module, self.run.device, watch)

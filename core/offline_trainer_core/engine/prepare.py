@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -15,14 +16,24 @@ from torch import nn
 from offline_trainer_core.engine.batches import epoch_batches, length_of, mover
 from offline_trainer_core.engine.context import RunContext
 from offline_trainer_core.engine.guard import Reaction
-from offline_trainer_core.engine.models import ModelOptions, freeze, initialise, load_weights_into, materialise
-from offline_trainer_core.engine.normalizer import Normalizer
-from offline_trainer_core.engine.parts import call_with_parts
+from offline_trainer_core.engine.materialise import materialise
 from offline_trainer_core.engine.slot import OptimizerSlot
 from offline_trainer_core.engine.validation import of_stage
 from offline_trainer_core.errors import ComponentError, DataError
+from offline_trainer_core.networks import ModelOptions, Normalizer, freeze, initialise, load_weights_into
+from offline_trainer_core.signature.parts import call_with_parts
 
-__all__ = ["LoopSettings", "Workshop", "count_steps", "furnish"]
+__all__ = [
+    "FirstBatch",
+    "LoopSettings",
+    "Workshop",
+    "count_steps",
+    "furnish",
+    "normalizer_of",
+    "place_data",
+    "set_up_algorithm",
+    "shape_models",
+]
 
 Parts = Mapping[str, Any]
 
@@ -58,20 +69,21 @@ class Workshop:
 
 def furnish(parts: Parts, context: RunContext, settings: LoopSettings) -> Workshop:
     """Place data and models, fill open dimensions, wrap, and build optimizers; the order is part of the contract."""
-    train_loader, val_loader = _place_data(parts["datamodule"], context)
+    train_loader, val_loader = place_data(parts["datamodule"], context)
     context.steps_per_epoch, context.max_steps = count_steps(train_loader, settings)
     context.max_epochs = settings.max_epochs
-    context.normalizer = _normalizer(parts, context)
-    _shape_models(parts, context, train_loader)
+    context.normalizer = normalizer_of(parts, context)
+    shape_models(parts, context, FirstBatch(train_loader, context))
     replicas = _replicas(parts, context)
-    _set_up_algorithm(parts, context, replicas)
+    set_up_algorithm(parts, context, replicas)
     slots = _optimizers(parts, context.models, context.max_steps)
     context.optimizers = {name: slot.optimizer for name, slot in slots.items()}
     context.schedulers = {name: slot.schedule for name, slot in slots.items() if slot.schedule is not None}
     return Workshop(train_loader, val_loader, replicas, slots, deepcopy(of_stage(context.metrics, "train")))
 
 
-def _place_data(datamodule: Any, context: RunContext) -> tuple[Any, Any]:
+def place_data(datamodule: Any, context: RunContext) -> tuple[Any, Any]:
+    """Return the loaders of training and, where there is one, of validation; raises `DataError` on an empty one."""
     run = context.run
     if hasattr(datamodule, "place"):
         datamodule.place(seed=run.seed, rank=run.rank, world_size=run.world_size, device=run.device)
@@ -100,19 +112,20 @@ def count_steps(loader: Any, settings: LoopSettings) -> tuple[int | None, int | 
     return per_epoch, min((total for total in totals if total is not None), default=None)
 
 
-def _normalizer(parts: Parts, context: RunContext) -> Normalizer:
+def normalizer_of(parts: Parts, context: RunContext) -> Normalizer:
+    """Return what normalizes batches as `normalize` says, by the statistics of the data."""
     fields: Mapping[str, str] = parts.get("normalize") or {}
     statistics = getattr(context.datamodule, "stats", None) or {}
     return Normalizer(fields, statistics if fields else {}).to(context.run.device)
 
 
-def _shape_models(parts: Parts, context: RunContext, train_loader: Any) -> None:
+def shape_models(parts: Parts, context: RunContext, first_batch: FirstBatch) -> None:
+    """Place the models, fill open dimensions, give them their first weights, and freeze what is not trained."""
     device, models = context.run.device, context.models
-    assert context.normalizer is not None
     options: Mapping[str, ModelOptions] = parts.get("model_options") or {}
     for model in models.values():
         model.to(device)
-    materialise(models, context.algorithm, _FirstBatch(train_loader, context), parts)
+    materialise(models, context.algorithm, first_batch.normalized, parts)
     for name, model in models.items():
         chosen = options.get(name, ModelOptions())
         if chosen.init is not None:
@@ -126,18 +139,23 @@ def _shape_models(parts: Parts, context: RunContext, train_loader: Any) -> None:
             factory.freeze(model)
 
 
-class _FirstBatch:
-    """Reads one real batch when it is asked for."""
+class FirstBatch:
+    """The first batch of training, read when it is asked for."""
 
     def __init__(self, loader: Any, context: RunContext) -> None:
         self._loader = loader
         self._context = context
 
-    def __call__(self) -> Any:
+    @cached_property
+    def raw(self) -> Any:
+        """The batch as the data gives it, on the device."""
         batch, _ = next(epoch_batches(self._loader, epoch=0))
-        batch = mover(self._context.run.device, self._loader)(batch)
+        return mover(self._context.run.device, self._loader)(batch)
+
+    def normalized(self) -> Any:
+        """Return the batch as algorithms get it."""
         assert self._context.normalizer is not None
-        return self._context.normalizer(batch)
+        return self._context.normalizer(self.raw)
 
 
 def has_gradients(model: nn.Module) -> bool:
@@ -158,7 +176,8 @@ def _replicas(parts: Parts, context: RunContext) -> dict[str, nn.Module]:
     return replicas
 
 
-def _set_up_algorithm(parts: Parts, context: RunContext, replicas: dict[str, nn.Module]) -> None:
+def set_up_algorithm(parts: Parts, context: RunContext, replicas: dict[str, nn.Module]) -> None:
+    """Give the algorithm the parts that it asks for; `replicas` are its models, as they are called in training."""
     algorithm = context.algorithm
     if hasattr(algorithm, "setup"):
         mine = {**parts, "models": replicas, "modules": context.models, "model": next(iter(replicas.values()))}

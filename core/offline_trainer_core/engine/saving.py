@@ -10,8 +10,9 @@ from offline_trainer_core.engine.context import RunContext
 from offline_trainer_core.engine.guard import Guard
 from offline_trainer_core.engine.hooks import Hooks
 from offline_trainer_core.engine.progress import Progress
-from offline_trainer_core.engine.state import Counters, Difference, Surroundings, gather, is_stateful, restore
+from offline_trainer_core.engine.state import Counters, Difference, gather, is_stateful, restore
 from offline_trainer_core.errors import CheckpointError
+from offline_trainer_core.networks import Surroundings, with_policy_weights
 from offline_trainer_core.types import Exactness
 
 __all__ = ["Restored", "Saver", "name_of", "shared_parts"]
@@ -153,12 +154,15 @@ class Saver:
         self._resumes.append({"step": step, "level": exactness.level, "reasons": list(exactness.reasons)})
 
     def restore_policy(self) -> None:
-        """Bring back what acting needs; a session for evaluation has no optimizers, so it takes nothing of theirs."""
+        """Bring back what acting needs, the models with the weights that the policy acts with.
+
+        A session for evaluation has no optimizers, so it takes nothing of theirs.
+        """
         source = self._source()
         if source is None:
             raise CheckpointError(f"{self._context.run.dir} has no checkpoint that can be evaluated")
         parts = {name: part for name, part in self._shared.items() if not name.startswith(_NOT_OF_A_POLICY)}
-        state = self._context.run.checkpoints.load(source).state
+        state = with_policy_weights(self._context.run.checkpoints.load(source).state, source)
         restore(parts, {name: value for name, value in state.items() if name in parts}, source)
 
     def _source(self) -> str | None:

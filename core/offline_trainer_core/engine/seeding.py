@@ -1,4 +1,4 @@
-"""Randomness: one seed for everything, and the generator states that a checkpoint keeps."""
+"""Randomness: the generator states that a checkpoint keeps."""
 
 from __future__ import annotations
 
@@ -10,14 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-__all__ = ["Generators", "seed_everything"]
-
-
-def seed_everything(seed: int, rank: int = 0) -> None:
-    """Seed Python, NumPy and torch. Every process gets its own stream; models are built before, from the same one."""
-    random.seed(seed + rank)
-    np.random.seed((seed + rank) % 2**32)
-    torch.manual_seed(seed + rank)
+__all__ = ["Generators"]
 
 
 class Generators:

@@ -13,9 +13,9 @@ from offline_trainer_core.engine.exactness import judged
 from offline_trainer_core.engine.loggers import close_loggers, open_loggers
 from offline_trainer_core.engine.prepare import LoopSettings
 from offline_trainer_core.engine.saving import Restored, name_of
-from offline_trainer_core.engine.seeding import seed_everything
 from offline_trainer_core.engine.validation import compute_metrics
 from offline_trainer_core.errors import DataError
+from offline_trainer_core.networks import seed_everything
 from offline_trainer_core.types import Exactness, RunResult
 
 __all__ = ["Session"]

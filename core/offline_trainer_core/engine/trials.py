@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from torch import nn
@@ -15,6 +16,7 @@ from offline_trainer_core.engine.precision import Precision
 from offline_trainer_core.engine.seeding import Generators
 from offline_trainer_core.engine.stopping import GivenUp, Stops
 from offline_trainer_core.engine.validation import eval_mode, validation_means
+from offline_trainer_core.signature.parts import call_with_parts
 
 __all__ = ["Trials"]
 
@@ -87,13 +89,14 @@ class Trials:
 
     def _score(self) -> dict[str, float] | None:
         """Return the scores, with the evaluations' names where there are several; None where the run is to stop."""
-        context, step, several = self._context, self._context.state.global_step, len(self._evaluations) > 1
+        context, several = self._context, len(self._evaluations) > 1
+        parts = {"run": context.run, "step": context.state.global_step, "datamodule": context.datamodule}
         scores: dict[str, float] = {}
         try:
             for name, evaluation in self._evaluations.items():
                 self._stops.in_evaluation()
                 policy = context.policy(self._stops.in_evaluation)
-                results = to_floats(evaluation.evaluate(policy, run=context.run, step=step))
+                results = to_floats(call_with_parts(partial(evaluation.evaluate, policy), parts, "an evaluation"))
                 scores.update({f"{name}/{key}" if several else key: value for key, value in results.items()})
         except GivenUp:
             return None

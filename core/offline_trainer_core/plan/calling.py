@@ -13,13 +13,13 @@ from offline_trainer_core.plan.readings import Reading
 from offline_trainer_core.signature import Parameter, Signature, missing_and_unknown
 from offline_trainer_core.spelling import listing, nearest
 
-__all__ = ["handed_options", "is_form_of", "model_inputs", "model_names", "reading_at", "trained_model"]
+__all__ = ["handed_options", "inputs_of", "is_form_of", "model_inputs", "model_names", "reading_at", "trained_model"]
 
 
 def model_inputs(document: Document, names: Names) -> Iterator[Problem]:
     """`io` calls the model with what it takes, where that is known."""
     mention, reading = next(((m, r) for m, r in names.readings if m.place == "io"), (None, None))
-    inputs = _inputs(trained_model(document, names), names)
+    inputs = inputs_of(trained_model(document, names), names)
     if mention is None or reading is None or reading.calls is None or inputs is None:
         return
     positional, keywords = reading.calls
@@ -77,11 +77,12 @@ def is_form_of(model: str | None, mention: Mention) -> bool:
     return model is not None and (mention.place == model or frontend)
 
 
-def _inputs(model: str | None, names: Names) -> Signature | None:
+def inputs_of(model: str | None, names: Names) -> Signature | None:
     """Return what a model is called with: what its reader says, or its `forward` in the source."""
     for mention, reading in names.readings:
         if is_form_of(model, mention) and reading.inputs is not None:
-            return Signature(tuple(map(Parameter, reading.inputs)))
+            taken = (Parameter(name, has_default=name in reading.optional, default="null") for name in reading.inputs)
+            return Signature(tuple(taken))
     for mention, entry in names.resolved:
         if is_form_of(model, mention) and entry.kind != "frontend" and entry.live is None:
             return names.signature(replace(entry, reference=f"{entry.reference}.forward"))

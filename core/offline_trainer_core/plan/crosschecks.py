@@ -14,6 +14,7 @@ from offline_trainer_core.plan.calling import handed_options, model_inputs
 from offline_trainer_core.plan.document import Document, is_spec
 from offline_trainer_core.plan.exchange import what_is_read
 from offline_trainer_core.plan.fields import shortened
+from offline_trainer_core.plan.invoking import component_inputs
 from offline_trainer_core.plan.names import Names
 from offline_trainer_core.plan.sections import NORMALIZATIONS
 from offline_trainer_core.spelling import nearest
@@ -41,6 +42,12 @@ def required_sections(document: Document, names: Names) -> Iterator[Problem]:
         if document.config.plain(key) is None:
             message = f"the section '{key}' is missing: {why}"
             yield document.problem("missing-section", message, key, fix=f"add {key}: {{_type_: ...}}")
+
+
+def inputs_of_models(document: Document, names: Names) -> Iterator[Problem]:
+    """Models are called with what they take, by `io` or by an algorithm."""
+    yield from model_inputs(document, names)
+    yield from component_inputs(document, names)
 
 
 def device(document: Document, names: Names) -> Iterator[Problem]:
@@ -199,7 +206,7 @@ CROSS_CHECKS = (
     durations,
     names_of_files,
     monitored_intervals,
-    model_inputs,
+    inputs_of_models,
     handed_options,
     what_is_read,
     normalized_fields,

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from offline_trainer_core.nest import parse_path
 
-__all__ = ["Calls", "Finding", "Handed", "Read", "Reading", "read_by"]
+__all__ = ["Calls", "Finding", "Handed", "Invocation", "Read", "Reading", "read_by"]
 
 Names = tuple[str, ...]
 
@@ -35,6 +35,19 @@ class Handed(NamedTuple):
     options: Names
 
 
+class Invocation(NamedTuple):
+    """How an algorithm calls a model component, the only one where `component` is None; `where` says so.
+
+    It is called with what is `given`, and with what it takes of what is `offered`: names and where they are written.
+    Something offered that no component takes is a mistake, unless its place is None.
+    """
+
+    where: str
+    component: str | None
+    given: Mapping[str, str]
+    offered: Mapping[str, str | None]
+
+
 class Finding(NamedTuple):
     """Something that is wrong with a component's arguments. `where` is relative to them."""
 
@@ -49,6 +62,8 @@ class Reading(NamedTuple):
 
     inputs: Names | None
     """A model: what it is called with."""
+    optional: Names
+    """A model: those of its inputs that may be left out."""
     outputs: Names | None
     """A model: the names of what it returns, where it returns a mapping."""
     fields: Names | None
@@ -57,6 +72,8 @@ class Reading(NamedTuple):
     """An io: what it calls the model with."""
     targets: Names | None
     """An io: the names of its targets, where they are a mapping."""
+    invokes: tuple[Invocation, ...]
+    """An algorithm: how it calls model components."""
     trains: str | None
     """An algorithm: the model component that `io` and `loss` are for, where there are several."""
     reports: Names | None
@@ -74,10 +91,12 @@ def read_by(reader: Any, arguments: Mapping[str, Any]) -> Reading:
     calls, trains = getattr(told, "calls", None), getattr(told, "trains", None)
     return Reading(
         inputs=_names(told, "inputs"),
+        optional=_names(told, "optional") or (),
         outputs=_names(told, "outputs"),
         fields=_names(told, "fields"),
         calls=None if calls is None else Calls(int(calls[0]), {str(k): str(where) for k, where in calls[1].items()}),
         targets=_names(told, "targets"),
+        invokes=tuple(_invocation(*invoked) for invoked in getattr(told, "invokes", ())),
         trains=None if trains is None else str(trains),
         reports=_names(told, "reports"),
         reads=tuple(_reads(getattr(told, "reads", ()))),
@@ -94,6 +113,10 @@ def _names(told: Any, attribute: str) -> Names | None:
 
 def _handed(where: Any, key: Any, options: Iterable[Any]) -> Handed:
     return Handed(str(where), str(key), tuple(map(str, options)))
+
+
+def _invocation(where: Any, component: Any, given: Mapping[str, str], offered: Mapping[str, str | None]) -> Invocation:
+    return Invocation(str(where), None if component is None else str(component), dict(given), dict(offered))
 
 
 def _finding(where: Any, code: Any, message: Any, suggestion: Any) -> Finding:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,11 @@ class Checkpoint:
     state: Mapping[str, Any]
 
 
-def load_checkpoint(path: Path, map_location: Any = "cpu") -> Checkpoint:
-    """Read the checkpoint folder at `path`; nothing is handed out before everything was compared with its digest.
+def load_checkpoint(
+    path: Path, map_location: Any = "cpu", wanted: Callable[[str], bool] = lambda section: True
+) -> Checkpoint:
+    """Read the wanted sections of the checkpoint folder at `path`; nothing is handed out before it was compared with
+    its digest.
 
     `map_location` moves every tensor, generator states and step counters included: to resume, leave it at "cpu", since
     `load_state_dict` puts each where it belongs. Raises `CheckpointError` that names the damaged file.
@@ -32,4 +35,4 @@ def load_checkpoint(path: Path, map_location: Any = "cpu") -> Checkpoint:
     if not path.is_dir():
         raise CheckpointError(f"there is no checkpoint at {path}: a checkpoint is a folder with a manifest.json")
     manifest = Manifest.read(path)
-    return Checkpoint(path, manifest, read_sections(path, manifest, map_location))
+    return Checkpoint(path, manifest, read_sections(path, manifest, map_location, wanted))

@@ -99,7 +99,12 @@ class CheckpointStore:
         if pending is not None:
             pending.result()
 
-    def load(self, name_or_path: str | os.PathLike[str], map_location: Any = "cpu") -> Checkpoint:
+    def load(
+        self,
+        name_or_path: str | os.PathLike[str],
+        map_location: Any = "cpu",
+        wanted: Callable[[str], bool] = lambda section: True,
+    ) -> Checkpoint:
         """Read a checkpoint of this store by its name, `last` or `best`, or any checkpoint by its path.
 
         Raises `CheckpointError` that names the damaged file; see `load_checkpoint`.
@@ -108,8 +113,8 @@ class CheckpointStore:
         if name in POINTERS:
             name = self._named_by(name)
         if flaw_of_name(name) is None and (self._published.locate(name) or not Path(name).exists()):
-            return self._load(name, map_location)
-        return load_checkpoint(Path(name), map_location)
+            return self._load(name, map_location, wanted)
+        return load_checkpoint(Path(name), map_location, wanted)
 
     def manifest(self, name: str) -> Manifest:
         """Return what the checkpoint `name` says about itself. Raises `CheckpointError`."""
@@ -183,9 +188,9 @@ class CheckpointStore:
         except CheckpointError as error:
             return partial(_refuse, error)
 
-    def _load(self, name: str, map_location: Any) -> Checkpoint:
+    def _load(self, name: str, map_location: Any, wanted: Callable[[str], bool]) -> Checkpoint:
         self._published.manifest(name)
-        return load_checkpoint(self._published.require(name), map_location)
+        return load_checkpoint(self._published.require(name), map_location, wanted)
 
     def _pointed(self, pointer: str) -> str | None:
         """Return the checkpoint that the pointer names, or None where it names none that is there."""

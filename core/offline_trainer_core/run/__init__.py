@@ -1,4 +1,5 @@
-"""What can be done with a configuration: check it, run it, rehearse it, launch it; and evaluate what came out.
+"""What can be done with a configuration: check it, look at its policy, run it, rehearse it, launch it; and evaluate
+what came out.
 
 Each is imported when it is first used: a check needs nothing of what writes a run.
 """
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from offline_trainer_core.run.chain import run
     from offline_trainer_core.run.checked import build_registry, check_config, try_check
     from offline_trainer_core.run.evaluation import evaluate
+    from offline_trainer_core.run.inspection import specimen
     from offline_trainer_core.run.launching import launch
     from offline_trainer_core.run.lock import refuse_drift
     from offline_trainer_core.run.locking import find_lock
@@ -27,6 +29,7 @@ __all__ = [
     "rehearse",
     "reproduce",
     "run",
+    "specimen",
     "todays",
     "try_check",
 ]
@@ -41,6 +44,7 @@ _MODULES = {
     "rehearse": "rehearsal",
     "reproduce": "reproduction",
     "run": "chain",
+    "specimen": "inspection",
     "todays": "older",
     "try_check": "checked",
 }

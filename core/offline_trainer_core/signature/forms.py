@@ -39,6 +39,7 @@ KINDS: Mapping[str, tuple[str, ...] | None] = {
     "Algorithm": ("algo",),
     "DataModule": ("data",),
     "Evaluation": ("eval",),
+    "Exporter": ("export",),
     "IO": ("io",),
     "Launcher": ("launcher",),
     "Loader": None,

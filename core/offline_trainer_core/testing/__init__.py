@@ -19,6 +19,7 @@ from offline_trainer_core.testing.contract import Contract, same
 from offline_trainer_core.testing.data import DataModuleContract
 from offline_trainer_core.testing.distribution import DistributionContract
 from offline_trainer_core.testing.evaluations import EvaluationContract
+from offline_trainer_core.testing.exporters import ExporterContract
 from offline_trainer_core.testing.host import HostRead, no_host_reads
 from offline_trainer_core.testing.io import IOContract
 from offline_trainer_core.testing.loggers import LoggerContract
@@ -37,6 +38,7 @@ __all__ = [
     "DataModuleContract",
     "DistributionContract",
     "EvaluationContract",
+    "ExporterContract",
     "HostRead",
     "IOContract",
     "LoggerContract",

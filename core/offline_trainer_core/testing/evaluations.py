@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from offline_trainer_core.engine.seeding import Generators, seed_everything
+from offline_trainer_core.engine import call_with_parts
+from offline_trainer_core.engine.seeding import Generators
+from offline_trainer_core.networks import seed_everything
 from offline_trainer_core.testing.contract import Contract, same
 from offline_trainer_core.types import RunInfo
 
@@ -24,13 +27,18 @@ class EvaluationContract(Contract):
         """Return a policy to evaluate, the same every time."""
         raise NotImplementedError(f"{type(self).__name__} must define policy()")
 
+    def datamodule(self) -> Any:
+        """Return the data of the run, set up, the same every time; for an evaluation that asks for it."""
+        return None
+
     def scores(self, folder: Path, seed: int = 0) -> Mapping[str, float]:
         """Return what a fresh evaluation gives a fresh policy, the global generators being at `seed`."""
         folder.mkdir(parents=True, exist_ok=True)
+        run = RunInfo("contract", folder, device=torch.device("cpu"))
+        parts = {"run": run, "step": 10, "datamodule": self.datamodule()}
         policy = self.policy()
         seed_everything(seed)
-        run = RunInfo("contract", folder, device=torch.device("cpu"))
-        result: Mapping[str, float] = self.make().evaluate(policy, run=run, step=10)
+        result: Mapping[str, float] = call_with_parts(partial(self.make().evaluate, policy), parts, "an evaluation")
         return result
 
     def test_scores_are_finite_numbers(self, tmp_path: Path) -> None:

@@ -54,6 +54,15 @@ def read_episodes(arguments: Arguments) -> Reading:
     return Reading(fields=[*named, *masks], reads=[*reads, *_named_fields(arguments)])
 
 
+def read_lerobot(arguments: Arguments) -> Reading:
+    """Batches of `data.lerobot`, which are those of `data.episodes`; a cache on disk needs a folder."""
+    reading = read_episodes(arguments)
+    if arguments.get("cache") == "disk" and arguments.get("cache_dir") is None:
+        message = "'cache: disk' needs 'cache_dir', the folder in which decoded frames are kept"
+        reading.problems.append(("cache", "missing-key", message, None))
+    return reading
+
+
 def read_mapping(arguments: Arguments) -> Reading:
     """What `io.mapping` takes from a batch, for the model's arguments and for targets."""
     named, targets = arguments.get("model_kwargs") or {}, arguments.get("targets") or {}
@@ -138,9 +147,19 @@ def read_early_stopping(arguments: Arguments) -> Reading:
 
 
 def read_gymnasium(arguments: Arguments) -> Reading:
-    """The fields of a batch in whose place `eval.gymnasium` puts observations."""
+    """The fields of a batch in whose place `eval.gymnasium` puts observations; it executes chunks in one way."""
     observation = _mapping(arguments, "observation") or {}
-    return Reading(reads=[(join_path("observation", name), "batch", name) for name in observation])
+    reading = Reading(reads=[(join_path("observation", name), "batch", name) for name in observation])
+    if arguments.get("action_horizon") is not None and arguments.get("temporal_ensemble") is not None:
+        message = "'action_horizon' and 'temporal_ensemble' exclude each other"
+        reading.problems.append(("temporal_ensemble", "conflicting-keys", message, None))
+    return reading
+
+
+def read_open_loop(arguments: Arguments) -> Reading:
+    """The field of a batch that `eval.open_loop` compares actions with."""
+    place = "action_field" if "action_field" in arguments else ""
+    return Reading(reads=[(place, "batch", arguments.get("action_field", "action"))])
 
 
 def _element_mean(arguments: Arguments, default_name: str) -> Reading:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
@@ -31,14 +32,6 @@ class Graph(nn.Module):
         self._path = path
         self._compile()
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run `forward`, and say of an error where in the model it happened."""
-        try:
-            return super().__call__(*args, **kwargs)
-        except Exception as error:
-            _add_note(error, self._whereabouts(error.__traceback__))
-            raise
-
     def __reduce__(self) -> tuple[Any, ...]:
         # The generated class is not copied or pickled: it is made again.
         return _blank, (), self.__dict__
@@ -55,9 +48,17 @@ class Graph(nn.Module):
     def _compile(self) -> None:
         # fx writes the source and keeps it for tracebacks, as for a traced module. A class of its own for every graph
         # gives `forward` the graph's signature, which tracing, export and readers of `inspect` look for on the class.
-        compiled = fx.GraphModule(self, lower(self._ir, self._ops))
+        graph = lower(self._ir, self._ops)
+        graph.on_generate_code(lambda _: _guarded)
+        compiled = fx.GraphModule(self, graph)
         self._code = compiled.code
         self.__class__ = type("Graph", (Graph,), {"forward": type(compiled).forward, "__module__": __name__})
+
+    def _locate(self) -> None:
+        """Say of the error that is being handled in `forward` where in the model it happened."""
+        error = sys.exc_info()[1]
+        if isinstance(error, Exception):
+            _add_note(error, self._whereabouts(error.__traceback__))
 
     def _whereabouts(self, traceback: TracebackType | None) -> str | None:
         while traceback is not None and traceback.tb_frame.f_code is not type(self).forward.__code__:
@@ -86,6 +87,15 @@ def is_reserved(name: str) -> bool:
 
 def _blank() -> Graph:
     return Graph.__new__(Graph)
+
+
+def _guarded(body: list[str]) -> list[str]:
+    """Return the lines of `forward` inside a `try`, which costs nothing where nothing is raised.
+
+    A method around `forward` would cost a call. The clause is bare because an input may be named `Exception`.
+    """
+    lines = "".join(body).splitlines()
+    return ["try:\n", *(f"    {line}\n" for line in lines), "except:\n", "    self._locate()\n", "    raise\n"]
 
 
 def _shapes(values: Mapping[str, Any]) -> str:

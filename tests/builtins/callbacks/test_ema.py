@@ -80,7 +80,7 @@ def test_training_with_an_average_ends_with_the_same_bits_as_without(fit, tmp_pa
 def test_evaluation_sees_the_average_and_gives_the_weights_back(fit):
     class Look:
         def evaluate(self, policy, *, run, step):
-            self.seen = weights(policy._algorithm._module)
+            self.seen = weights(policy.module.algorithm._module)
             return {}
 
     ema, look = Ema(decay=0.8), Look()
@@ -124,7 +124,7 @@ def test_resuming_goes_on_with_the_same_bits_whatever_the_order_of_callbacks(fit
 
 def test_a_saved_average_of_another_model_is_refused(fit):
     ema = Ema()
-    ema.load_state_dict({"averages": {"policy": {"0.weight": torch.zeros(3)}}})
+    ema.load_state_dict({"policy_weights": {"policy": {"0.weight": torch.zeros(3)}}})
     with pytest.raises(CheckpointError, match=r"does not fit the models of this run: policy\.0"):
         fit({"ema": ema})
 

@@ -167,3 +167,35 @@ def test_numbers_of_another_byte_order_are_read(tmp_path: Path) -> None:
     found = read_fields(open_storage({"x": values, "n": np.arange(12, dtype=">i8")}))
     assert torch.equal(found["x"], torch.from_numpy(VALUES["state"]))
     assert torch.equal(found["n"], torch.arange(12))
+
+
+@pytest.mark.parametrize("write", WRITERS)
+@pytest.mark.parametrize("part", [slice(0, 2), slice(1, 3), slice(None, 2), slice(1, None)])
+def test_a_part_of_a_field_is_the_slice_of_the_whole(write: Any, part: slice, tmp_path: Path) -> None:
+    bounds = ["" if bound is None else str(bound) for bound in (part.start, part.stop)]
+    found = read_fields(open_storage(write(tmp_path)), {"place": f"state[{':'.join(bounds)}]", "whole": "state"})
+    assert torch.equal(found["place"], found["whole"][..., part])
+    assert found["place"].shape == (12, 2)
+
+
+def test_a_field_whose_own_name_has_brackets_is_itself() -> None:
+    values = {"state": VALUES["state"], "state[0:2]": VALUES["action"] + 1}
+    assert torch.equal(
+        read_fields(open_storage(values), {"x": "state[0:2]"})["x"], torch.from_numpy(VALUES["action"] + 1)
+    )
+
+
+@pytest.mark.parametrize(
+    ("stored", "message"),
+    [
+        ("state[0:4]", r"'state\[0:4\]' is no part of rows whose last dimension is 3, 0 to 2"),
+        ("state[2:2]", r"'state\[2:2\]' is no part"),
+        ("state[3:]", r"'state\[3:\]' is no part"),
+        ("reward[0:1]", r"'reward\[0:1\]' asks for a part of single numbers"),
+        ("sate[0:2]", r"has no field 'sate'; did you mean 'state'\?"),
+        ("state[0:x]", r"has no field 'state\[0:x\]'"),
+    ],
+)
+def test_what_is_no_part_of_a_field_is_said(stored: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        read_fields(open_storage({**VALUES, "reward": np.zeros(12)}), {"x": stored})

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from offline_trainer_core import CheckpointError, ComponentError
-from offline_trainer_core.engine import INITIALISATIONS, LoopSettings, ModelOptions, Session
-from offline_trainer_core.engine.models import initialise, is_lazy, load_weights_into
+from offline_trainer_core.engine import LoopSettings, Session
+from offline_trainer_core.networks import INITIALISATIONS, ModelOptions, initialise, is_lazy, load_weights_into
 from offline_trainer_core.plan.sections import MODEL_OPTIONS
 
 

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from offline_trainer_core.engine import ModelOptions, rehearse
+from offline_trainer_core.engine import rehearse
+from offline_trainer_core.networks import ModelOptions
 
 
 @pytest.fixture

@@ -235,7 +235,7 @@ def test_an_unknown_optimizer_is_named(make_parts, small, train):
 
 
 def test_a_model_without_an_optimizer_is_refused_unless_it_is_frozen(make_parts, small, train):
-    from offline_trainer_core.engine import ModelOptions
+    from offline_trainer_core.networks import ModelOptions
 
     models, factory = two_networks(small), {"critic": small.Sgd()}
     with pytest.raises(ComponentError, match="'actor' has no optimizer"):

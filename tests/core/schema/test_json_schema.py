@@ -15,7 +15,8 @@ from offline_trainer_core.schema import json_schema
 
 ROOT = Path(__file__).parents[3]
 EXAMPLES = sorted((ROOT / "examples").rglob("*.yaml"))
-PAGES = ["README.md", *(f"docs/{name}.md" for name in ("guide", "experiment", "models", "running"))]
+NAMES = ("guide", "experiment", "models", "running", "runs", "deploying")
+PAGES = ["README.md", *(f"docs/{name}.md" for name in NAMES)]
 BLOCK = re.compile(r"^```yaml\n(# file: .*?)^```$", re.DOTALL | re.MULTILINE)
 
 

@@ -51,6 +51,12 @@ def test_a_good_graph_has_no_problems_and_tells_its_inputs_and_operations():
     assert reading.references == (("nodes[1].call", "op.cat"),)
 
 
+def test_a_reader_tells_which_inputs_may_be_left_out():
+    reading = read_graph(GOOD | {"inputs": ["obs", {"act": None}]})
+    assert (reading.problems, reading.inputs, reading.optional) == ((), ("obs", "act"), ("act",))
+    assert problems(GOOD | {"inputs": [{"obs": None}, "act"]}) == [("inputs[0]", "wrong-type")]
+
+
 @pytest.mark.parametrize(
     ("place", "value"),
     [

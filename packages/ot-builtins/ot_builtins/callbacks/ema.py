@@ -10,6 +10,7 @@ from torch import Tensor
 
 from offline_trainer_core import hookimpl
 from offline_trainer_core.errors import CheckpointError, ComponentError
+from offline_trainer_core.networks import POLICY_WEIGHTS
 from offline_trainer_core.types import Interval, NonNegativeInt
 
 __all__ = ["Ema"]
@@ -82,10 +83,10 @@ class Ema:
         self._swap_out()
 
     def state_dict(self) -> dict[str, Any]:
-        return {"averages": self.averages}
+        return {POLICY_WEIGHTS: self.averages}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self.averages = {model: dict(tensors) for model, tensors in state["averages"].items()}
+        self.averages = {model: dict(tensors) for model, tensors in state[POLICY_WEIGHTS].items()}
 
     def _begin(self, trained: Averages) -> None:
         self.averages = {m: {p: t.detach().clone() for p, t in named.items()} for m, named in trained.items()}

@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import torch
-from torch import Tensor
 
 from offline_trainer_core.errors import DataError
-from offline_trainer_core.spelling import did_you_mean
 from offline_trainer_core.types import Interval, NonNegativeInt, PositiveInt
+from ot_builtins.data.lerobot.names import dimension_names
 from ot_builtins.data.loader import RowLoader
 from ot_builtins.data.order import training_order, validation_order
 from ot_builtins.data.placement import Placement
 from ot_builtins.data.split import hold_out
 from ot_builtins.data.statistics import FieldStatistics
 from ot_builtins.data.storage.formats import open_storage
+from ot_builtins.data.storage.lerobot import LeRobot
 from ot_builtins.data.storage.reading import DType, read_ends, read_fields
-from ot_builtins.data.windows import EpisodeWindows, Span
+from ot_builtins.data.windows import EpisodeWindows, moments, spans
 
 __all__ = ["Episodes"]
 
@@ -36,7 +36,7 @@ class Episodes:
 
     Args:
         path: A `.zarr` replay buffer, an `.npz`, `.safetensors` or `.hdf5` file, or a LeRobot 2.x folder.
-        fields: `{name in a batch: name in the file}`.
+        fields: `{name in a batch: name in the file}`; `state[0:2]` is the first two numbers of the stored `state`.
         batch_size: Windows of a batch over all processes.
         history: Observation steps of a window.
         chunk: Steps of a chunk.
@@ -52,7 +52,8 @@ class Episodes:
         shuffle: Whether the windows of an epoch are shuffled.
         drop_last: Whether a last training batch that is not full is left out. Validation uses every window.
 
-    `stats` describe the floating-point fields of the training episodes, every step counted once.
+    `stats` describe the floating-point fields of the training episodes, every step counted once. `names` are what a
+    LeRobot recording calls their dimensions.
 
     Raises:
         DataError: The path is missing or empty, a field is not in it, lengths differ, `episode_ends` do not increase,
@@ -74,11 +75,11 @@ class Episodes:
         shuffle: bool = True,
         drop_last: bool = True,
     ) -> None:
-        if history < 1 or chunk < 1 or skip_last < 0:
-            raise DataError("data.episodes: history and chunk must be at least 1, and skip_last at least 0")
+        if skip_last < 0:
+            raise DataError("data.episodes: skip_last must be at least 0")
         self.batch_size = batch_size
         self._path, self._stored, self._dtypes = path, fields, dtypes
-        self._spans = _spans(fields, history, chunk, chunked, chunk_from)
+        self._spans = spans("data.episodes", fields, history, chunk, chunked, chunk_from)
         self._skip_last, self._validation = skip_last, validation
         self._shuffle, self._drop_last = shuffle, drop_last
         self._placement = Placement()
@@ -95,9 +96,10 @@ class Episodes:
         ends = torch.from_numpy(read_ends(storage, len(next(iter(fields.values())))))
         fields = {name: values.to(device) for name, values in fields.items()}
         train, held = hold_out(len(ends), self._validation, self._placement.seed, "episodes")
-        self._train = EpisodeWindows(fields, self._spans, _steps(ends, train, self._skip_last), ends, device)
-        self._held = EpisodeWindows(fields, self._spans, _steps(ends, held, self._skip_last), ends, device)
-        self.stats = FieldStatistics(fields, _steps(ends, train).to(device))
+        self._train = EpisodeWindows(fields, self._spans, moments(ends, train, self._skip_last), ends, device)
+        self._held = EpisodeWindows(fields, self._spans, moments(ends, held, self._skip_last), ends, device)
+        self.stats = FieldStatistics(fields, moments(ends, train).to(device))
+        self.names = dimension_names(storage.recording, self._stored) if isinstance(storage, LeRobot) else {}
         log.info("%s: windows %d of %d episodes to train on, %d of %d held out",
                  storage.where, len(self._train), len(train), len(self._held), len(held))  # fmt: skip
 
@@ -112,26 +114,3 @@ class Episodes:
         if not len(self._held):
             return None
         return RowLoader(self._held, validation_order(len(self._held), self.batch_size, self._placement))
-
-
-def _spans(
-    fields: Mapping[str, str], history: int, chunk: int, chunked: Sequence[str], chunk_from: str
-) -> dict[str, Span]:
-    for name in chunked:
-        if name not in fields:
-            raise DataError(
-                f"data.episodes: chunked names '{name}', which is not among the fields{did_you_mean(name, fields)}; "
-                f"there are: {', '.join(fields) or 'none'}"
-            )
-    if chunk_from not in ("current", "first_observation"):
-        raise DataError(f"data.episodes: chunk_from is current or first_observation, not '{chunk_from}'")
-    action = Span(0 if chunk_from == "current" else 1 - history, chunk, masked=True)
-    observation = Span(1 - history, history, masked=False)
-    return {name: action if name in chunked else observation for name in fields}
-
-
-def _steps(ends: Tensor, episodes: Tensor, skip_last: int = 0) -> Tensor:
-    """Return the numbers of all steps of `episodes`, each without its last `skip_last`."""
-    bounds = [0, *ends.tolist()]
-    spans = [(bounds[episode], bounds[episode + 1] - skip_last) for episode in episodes.tolist()]
-    return torch.cat([ends.new_empty(0), *(torch.arange(first, max(first, last)) for first, last in spans)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -30,7 +30,7 @@ class Rows(Protocol):
     def gather(self, rows: Tensor) -> dict[str, Tensor]:
         """Return the rows with these numbers `(N,)`: every field contiguous, as `(N, ...)`."""
 
-    def name(self, rows: Tensor) -> list[dict[str, int]]:
+    def name(self, rows: Tensor) -> list[dict[str, Any]]:
         """Return what each of the rows with these numbers is in the data, for a report."""
 
 
@@ -55,7 +55,7 @@ class RowLoader:
         """Read `epoch` from batch `start` on; the same epoch gives the same batches."""
         self._epoch, self._start = epoch, start
 
-    def samples(self, epoch: int, batch: int) -> list[dict[str, int]]:
+    def samples(self, epoch: int, batch: int) -> list[dict[str, Any]]:
         """Return what the rows of a batch are in the data. See `protocols.Loader`."""
         return self._source.name(self._order.rows(epoch, batch, batch + 1))
 

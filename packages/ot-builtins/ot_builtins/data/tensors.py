@@ -32,7 +32,8 @@ class Tensors:
         data: A file (`.npz`, `.safetensors`, `.hdf5`, `.zarr`), several with the same fields, whose rows are joined, or
             a mapping from names to lists or arrays. Every field has its rows first.
         batch_size: Rows of a batch over all processes.
-        fields: `{name in a batch: name in the file}`; all fields under their own names if not given.
+        fields: `{name in a batch: name in the file}`, where `state[0:2]` is the first two numbers of the stored
+            `state`; all fields under their own names if not given.
         validation: A fraction of the rows, drawn by the run's seed, or a source of its own like `data`.
         dtypes: `{field: dtype}`; else floating-point fields are float32 and all others as stored.
         sample: `epoch` takes every row once an epoch, `with_replacement` draws each batch from all rows.

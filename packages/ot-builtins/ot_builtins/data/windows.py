@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
-__all__ = ["EpisodeWindows", "Span"]
+from offline_trainer_core.errors import DataError
+from offline_trainer_core.spelling import did_you_mean
+
+__all__ = ["EpisodeWindows", "Span", "Steps", "moments", "spans"]
 
 
 class Span(NamedTuple):
@@ -20,6 +23,52 @@ class Span(NamedTuple):
     """Whether a batch has `<field>_is_pad` beside the field: True for every step that lies outside the episode."""
 
 
+class Steps(Protocol):
+    """What windows take a field from: a tensor `(N, ...)`, or what is read as if it were one."""
+
+    @property
+    def shape(self) -> torch.Size: ...
+
+    def element_size(self) -> int: ...
+
+    def index_select(self, dim: int, index: Tensor) -> Tensor:
+        """Return the steps with these numbers `(M,)` as `(M, ...)`; `dim` is 0."""
+
+
+def spans(
+    component: str, fields: Iterable[str], history: int, chunk: int, chunked: Sequence[str], chunk_from: str
+) -> dict[str, Span]:
+    """Return the steps of every field that a window holds. Raises `DataError`, which begins with `component`.
+
+    Fields in `chunked` have a chunk that starts at the window's moment (`chunk_from: current`) or beside the first
+    observation (`first_observation`); all others have the `history` of steps up to the moment.
+    """
+    names = list(fields)
+    if history < 1 or chunk < 1:
+        raise DataError(f"{component}: history and chunk must be at least 1")
+    for name in chunked:
+        if name not in names:
+            raise DataError(
+                f"{component}: chunked names '{name}', which is not among the fields{did_you_mean(name, names)}; "
+                f"there are: {', '.join(names) or 'none'}"
+            )
+    if chunk_from not in ("current", "first_observation"):
+        raise DataError(f"{component}: chunk_from is current or first_observation, not '{chunk_from}'")
+    action = Span(0 if chunk_from == "current" else 1 - history, chunk, masked=True)
+    observation = Span(1 - history, history, masked=False)
+    return {name: action if name in chunked else observation for name in names}
+
+
+def moments(ends: Tensor, episodes: Tensor, skip_last: int = 0) -> Tensor:
+    """Return the numbers of all steps of `episodes`, each without its last `skip_last`.
+
+    `ends` `(E,)` is one past the last step of every episode.
+    """
+    bounds = [0, *ends.tolist()]
+    steps = [(bounds[episode], bounds[episode + 1] - skip_last) for episode in episodes.tolist()]
+    return torch.cat([ends.new_empty(0), *(torch.arange(first, max(first, last)) for first, last in steps)])
+
+
 class EpisodeWindows:
     """The windows at given moments of episodes that lie end to end. A row is a window.
 
@@ -29,7 +78,7 @@ class EpisodeWindows:
 
     def __init__(
         self,
-        fields: Mapping[str, Tensor],
+        fields: Mapping[str, Steps],
         spans: Mapping[str, Span],
         moments: Tensor,
         ends: Tensor,

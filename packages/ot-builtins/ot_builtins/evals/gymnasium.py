@@ -11,7 +11,7 @@ import torch
 
 from offline_trainer_core import Policy
 from offline_trainer_core.errors import ComponentError
-from offline_trainer_core.types import NonNegativeInt, PositiveInt, RunInfo
+from offline_trainer_core.types import NonNegativeFloat, NonNegativeInt, PositiveInt, RunInfo
 from ot_builtins.destinations import destination
 from ot_builtins.evals.episode import Episode, Measures, Reduction
 from ot_builtins.evals.observations import WHOLE, View
@@ -42,6 +42,9 @@ class Gymnasium:
         observation: Batch field → where it comes from: `whole` for the whole observation, or a key of it.
         history: How many observations the policy sees, `(B, history, ...)`; null for the present alone, `(B, ...)`.
         action_horizon: How many steps of a predicted chunk `(B, T, A)` are executed; null for all.
+        temporal_ensemble: Instead of an `action_horizon`: a chunk is predicted at every step, and what the last ones
+            say of a step is averaged with the weights `exp(-m i)`, the oldest first, m being this number (Zhao et al.
+            2023: 0.01).
         num_envs: How many episodes are played side by side; each policy call serves all of them.
         max_steps: Longest episode, where it is not the environment's own.
         success: Info key that is true once an episode has succeeded, or the return that counts as success.
@@ -61,6 +64,7 @@ class Gymnasium:
         observation: Mapping[str, str] | None = None,
         history: PositiveInt | None = None,
         action_horizon: PositiveInt | None = None,
+        temporal_ensemble: NonNegativeFloat | None = None,
         num_envs: PositiveInt = 1,
         max_steps: PositiveInt | None = None,
         success: str | float | None = None,
@@ -74,6 +78,8 @@ class Gymnasium:
         for name, count in {"episodes": episodes, "num_envs": num_envs, "history": history or 1}.items():
             if count < 1:
                 raise ComponentError(f"eval.gymnasium: {name} is at least 1, not {count}")
+        if action_horizon is not None and temporal_ensemble is not None:
+            raise ComponentError("eval.gymnasium: action_horizon and temporal_ensemble exclude each other; give one")
         self.env_id = env_id
         self.episodes = episodes
         self.seed = seed
@@ -81,6 +87,7 @@ class Gymnasium:
         self.observation = dict(observation or {"observation": WHOLE})
         self.history = history
         self.action_horizon = action_horizon
+        self.temporal_ensemble = temporal_ensemble
         self.num_envs = min(num_envs, episodes)
         self.max_steps = max_steps
         self.measures = Measures(success, record or {})
@@ -123,7 +130,7 @@ class Gymnasium:
                 film = self._film(films, env, index) if films is not None and index < self.video else None
                 return Episode(env, self.seed + index, View(self.observation, self.history), self.measures, film)
 
-            return roll_out(policy, envs, begin, self.episodes, self.action_horizon)
+            return roll_out(policy, envs, begin, self.episodes, self.action_horizon, self.temporal_ensemble)
         finally:
             for env in envs:
                 env.close()

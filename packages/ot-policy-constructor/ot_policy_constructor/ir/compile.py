@@ -43,7 +43,7 @@ def split_frontend(model: Any, frontends: tuple[str, ...]) -> tuple[str, Any]:
     """Return the one frontend that a model names, and its definition."""
     findings = Findings()
     if isinstance(model, Mapping) and "model" in model:
-        findings.mapping(model, "", "a model file", ("schema_version", "model"))
+        findings.mapping(model, "", "a model file", ("schema_version", "params", "model"))
         if model.get("schema_version") != 1:
             found = describe(model["schema_version"]) if "schema_version" in model else "nothing"
             findings.add("schema_version", "schema-version", f"a model file says 'schema_version: 1', not {found}")

@@ -22,6 +22,25 @@ def read_inputs(source: Mapping[str, Any], findings: Findings) -> tuple[str, ...
     return tuple(findings.name(name, join_path("inputs", index), "an input") for index, name in enumerate(names))
 
 
+def read_optional_inputs(source: Mapping[str, Any], findings: Findings) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+    """Return `source` with plain names under `inputs`, and the names of those that may be left out: `{mask: null}`."""
+    inputs = source.get("inputs")
+    if not isinstance(inputs, (list, tuple)):
+        return source, ()
+    optional = {index: next(iter(item)) for index, item in enumerate(inputs) if _is_optional(item)}
+    for index, name in optional.items():
+        needed = next((later for at, later in enumerate(inputs) if at > index and at not in optional), None)
+        if needed is not None:
+            message = f"'{name}' may be left out, so it comes after '{needed}', which may not"
+            findings.add(join_path("inputs", index), "wrong-type", message)
+    names = [optional.get(index, item) for index, item in enumerate(inputs)]
+    return {**source, "inputs": names}, tuple(str(name) for name in optional.values())
+
+
+def _is_optional(item: Any) -> bool:
+    return isinstance(item, Mapping) and len(item) == 1 and None in item.values()
+
+
 def read_outputs(source: Mapping[str, Any], findings: Findings) -> tuple[Outputs, Returns]:
     """Return what comes out, and in which form."""
     outputs = _read_references(source, findings)

@@ -67,6 +67,8 @@ class GraphIR(NamedTuple):
     nodes: tuple[Node, ...]
     outputs: tuple[Reference, ...] | Mapping[str, Reference]
     returns: Returns
+    optional: tuple[str, ...] = ()
+    """Those of the inputs that may be left out; they are None then."""
 
 
 class SequentialIR(NamedTuple):

@@ -34,6 +34,8 @@ class Reading(NamedTuple):
     """The names of what the model returns, where that is a mapping."""
     hands: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
     """Keyword arguments of operations: where they stand, the key of the operation, their names."""
+    optional: tuple[str, ...] = ()
+    """Those of the inputs that may be left out."""
 
 
 class Findings:

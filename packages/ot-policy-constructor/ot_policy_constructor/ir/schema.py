@@ -33,9 +33,10 @@ GRAPH = {
     "type": "object",
     "properties": {
         "inputs": {
-            "description": "Names of what the model is called with, in the order of its positional arguments.",
+            "description": "Names of what the model is called with, in the order of its positional arguments; "
+            "`{mask: null}` for one that may be left out.",
             "type": ["array", "string"],
-            "items": {"type": "string"},
+            "items": {"type": ["string", "object"], "additionalProperties": {"type": "null"}, "maxProperties": 1},
         },
         "modules": {
             "description": "The modules by name. Two calls of one module share its weights.",

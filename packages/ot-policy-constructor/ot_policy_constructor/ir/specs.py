@@ -10,7 +10,7 @@ from offline_trainer_core import join_path
 from ot_policy_constructor.ir.reading import Findings, describe
 
 NO_MODULES = (
-    *("algo", "cb", "data", "eval", "frontend", "io", "launcher", "log", "loss", "metric", "op", "optim_cls"),
+    *("algo", "cb", "data", "eval", "export", "frontend", "io", "launcher", "log", "loss", "metric", "op", "optim_cls"),
     *("optim_factory", "sched_cls", "sched_factory", "strategy", "trainer"),
 )
 """Kinds of components that are something else than a torch module; those of other packages' own kinds may be one."""

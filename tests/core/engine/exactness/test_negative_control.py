@@ -33,7 +33,7 @@ ITEMS: dict[str, tuple[str, ...]] = {
     "the schedule of steps": ("optimizers.first", "schedule"),
     "the schedule that watches a metric": ("optimizers.second", "schedule"),
     "the steps that a schedule counts": ("optimizers.first", "steps"),
-    "the average of the weights": ("callbacks.ema", "averages"),
+    "the average of the weights": ("callbacks.ema", "policy_weights"),
     "the target network": ("algorithm", "*"),
     "how long early stopping has waited": ("callbacks.stop", "waited"),
     "the best value of early stopping": ("callbacks.stop", "best"),

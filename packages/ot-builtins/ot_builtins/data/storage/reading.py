@@ -12,6 +12,7 @@ from torch import Tensor
 
 from offline_trainer_core.errors import DataError
 from offline_trainer_core.spelling import did_you_mean
+from ot_builtins.data.storage.parts import column_of
 from ot_builtins.data.storage.storage import Array, Column, Storage, reading
 
 __all__ = ["DType", "read_ends", "read_fields"]
@@ -25,18 +26,15 @@ def read_fields(
 ) -> dict[str, Tensor]:
     """Return `{name: (N, ...)}` of the stored `fields` (`{name: stored name}`; all of them if None) on the CPU.
 
-    Floating-point fields become float32 and all others stay as stored, unless `dtypes` says otherwise. Raises
-    `DataError` for a field that is not stored, fields of unequal length, values that a dtype cannot hold, and no rows.
+    `state[0:2]` in the place of a stored name is the first two numbers of every row of `state`. Floating-point fields
+    become float32 and all others stay as stored, unless `dtypes` says otherwise. Raises `DataError` for a field that is
+    not stored, fields of unequal length, values that a dtype cannot hold, and no rows.
     """
     chosen = {name: name for name in storage.fields} if fields is None else fields
-    for stored in chosen.values():
-        if stored not in storage.fields:
-            raise DataError(f"{storage.where} has no field '{stored}'{did_you_mean(stored, storage.fields)}; it has: "
-                            f"{', '.join(storage.fields) or 'none'}")  # fmt: skip
     wanted = dtypes or {}
     _refuse_unknown(wanted, chosen)
     with reading(storage.where):
-        columns = {name: storage.column(stored) for name, stored in chosen.items()}
+        columns = {name: column_of(storage, stored) for name, stored in chosen.items()}
         _refuse_unequal({name: column.rows for name, column in columns.items()}, storage.where)
         return {name: _read(column, name, wanted.get(name), storage.where) for name, column in columns.items()}
 

@@ -1,0 +1,1 @@
+"""Imitation learning for Offline Trainer: one algorithm, one file."""

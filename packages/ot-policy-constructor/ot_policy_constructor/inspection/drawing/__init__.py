@@ -1,0 +1,1 @@
+"""The picture of a policy: what is drawn, where it goes, how it looks."""
