@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-__all__ = ["describe", "leaves", "map_leaves", "parse_path", "select"]
+__all__ = ["describe", "leaves", "map_leaves", "parse_part", "parse_path", "select"]
 
 Path = str | Sequence[str | int]
+_PART = re.compile(r"(?P<field>.+)\[(?P<start>\d*):(?P<stop>\d*)\]")
 
 
 def parse_path(path: Path) -> tuple[str | int, ...]:
@@ -16,6 +18,17 @@ def parse_path(path: Path) -> tuple[str | int, ...]:
     if isinstance(path, str):
         return tuple(int(part) if part.lstrip("-").isdigit() else part for part in path.split("."))
     return tuple(path)
+
+
+def parse_part(text: str) -> tuple[str, slice]:
+    """Return the field that `text` names and which part of its last dimension: `state[0:2]` is `state` from 0 to 2.
+
+    Without brackets it is all of it.
+    """
+    found = _PART.fullmatch(text)
+    if found is None:
+        return text, slice(0, None)
+    return found["field"], slice(int(found["start"] or 0), int(found["stop"]) if found["stop"] else None)
 
 
 def select(nest: Any, path: Path) -> Any:

@@ -55,6 +55,7 @@ def build_parts(
         "model": next(iter(models.values())),
         "model_options": options,
         "normalize": config.plain("normalize") or {},
+        "relative": config.plain("relative") or {},
         "compile": config.plain("run.compile"),
         "strategy": _strategy(config, registry, collectives),
         "algorithm": build_section(config, registry, "algorithm", default="algo.supervised"),

@@ -60,7 +60,9 @@ def policy_of(
     registry = registry.with_local(plan.targets())
     with torch.random.fork_rng(devices=[]):  # first weights are drawn, and then replaced
         models = _models(config, registry, plan, state, source, device)
-        normalizer = Normalizer.restored(config.plain("normalize") or {}, state.get("normalizer", {}), source)
+        normalizer = Normalizer.restored(
+            config.plain("normalize") or {}, state.get("normalizer", {}), source, config.plain("relative")
+        )
         io, loss = (build_section(config, registry, section) for section in ("io", "loss"))
         algorithm = build_section(config, registry, "algorithm", default="algo.supervised")
         parts = {"io": io, "loss": loss, "algorithm": algorithm, "models": models, "normalizer": normalizer.to(device)}

@@ -16,7 +16,7 @@ from offline_trainer_core.run import build_registry
 
 __all__ = ["Planned", "definition_of", "planned"]
 
-_SECTIONS = ("settings", "imports", "model", "normalize", "io", "loss", "algorithm")
+_SECTIONS = ("settings", "imports", "model", "normalize", "relative", "io", "loss", "algorithm")
 """What acting needs: no data, optimizers, callbacks or loggers, whose packages need not be installed."""
 
 

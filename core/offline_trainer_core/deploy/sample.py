@@ -46,6 +46,8 @@ def observed(policy: PolicyModule, batch: Any) -> dict[str, Tensor]:
         raise ComponentError(f"the policy reads what is no tensor in a batch of the data: {error.args[0]}") from error
     if not read:
         raise ComponentError("the policy reads no field of a batch when it acts: there is nothing to export")
+    relative = policy.normalizer.relative
+    read |= dict.fromkeys([relative[policy.action_field].field] if policy.action_field in relative else ())
     return {field: fields[field] for field in read}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+from collections import ChainMap
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from functools import cached_property
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from offline_trainer_core.engine.batches import epoch_batches, length_of, mover
 from offline_trainer_core.engine.context import RunContext
@@ -20,6 +21,7 @@ from offline_trainer_core.engine.materialise import materialise
 from offline_trainer_core.engine.slot import OptimizerSlot
 from offline_trainer_core.engine.validation import of_stage
 from offline_trainer_core.errors import ComponentError, DataError
+from offline_trainer_core.nest import parse_part
 from offline_trainer_core.networks import ModelOptions, Normalizer, freeze, initialise, load_weights_into
 from offline_trainer_core.signature.parts import call_with_parts
 
@@ -113,10 +115,24 @@ def count_steps(loader: Any, settings: LoopSettings) -> tuple[int | None, int | 
 
 
 def normalizer_of(parts: Parts, context: RunContext) -> Normalizer:
-    """Return what normalizes batches as `normalize` says, by the statistics of the data."""
+    """Return what normalizes batches as `normalize` and `relative` say, by the statistics of the data."""
     fields: Mapping[str, str] = parts.get("normalize") or {}
-    statistics = getattr(context.datamodule, "stats", None) or {}
-    return Normalizer(fields, statistics if fields else {}).to(context.run.device)
+    relative: Mapping[str, str] = parts.get("relative") or {}
+    statistics = (getattr(context.datamodule, "stats", None) or {}) if fields else {}
+    scaled = [field for field in relative if fields.get(field, "none") != "none"]
+    differences = {field: _of_differences(field, relative[field], context.datamodule) for field in scaled}
+    # In front of the others, which may be computed when they are asked for.
+    return Normalizer(fields, ChainMap(differences, statistics), relative).to(context.run.device)
+
+
+def _of_differences(field: str, reference: str, datamodule: Any) -> Mapping[str, Tensor]:
+    if not hasattr(datamodule, "relative_stats"):
+        raise DataError(
+            f"relative.{field}: {type(datamodule).__name__} has no 'relative_stats', so there are no statistics of "
+            f"differences from '{reference}': take '{field}' out of normalize or relative"
+        )
+    statistics: Mapping[str, Tensor] = datamodule.relative_stats(field, *parse_part(reference))
+    return statistics
 
 
 def shape_models(parts: Parts, context: RunContext, first_batch: FirstBatch) -> None:

@@ -17,7 +17,7 @@ from offline_trainer_core.types import Exactness
 
 __all__ = ["Restored", "Saver", "name_of", "shared_parts"]
 
-_RENEWED = {"model": "surroundings.", "normalize": "normalizer"}
+_RENEWED = {"model": "surroundings.", "normalize": "normalizer", "relative": "normalizer"}
 """What an accepted change of a section keeps from being taken back: what is frozen, and the statistics."""
 _NOT_OF_A_POLICY = ("progress", "precision", "guard", "optimizers.", "loggers.")
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from offline_trainer_core.errors import CheckpointError, DataError
 from offline_trainer_core.nest import parse_path, select
+from offline_trainer_core.networks.reference import Reference
 
 __all__ = ["MODES", "Normalizer"]
 
@@ -23,15 +24,23 @@ MODES = ("mean_std", "min_max", "none")
 class Normalizer(nn.Module):
     """Maps fields of a batch to zero mean and unit deviation (`mean_std`), or to [-1, 1] (`min_max`), and back.
 
+    Those in `relative` become differences from the present value of another field before that: `{"action":
+    "state[0:7]"}`. `statistics` of them are those of the differences.
+
     A field may name another field instead of a mode: it is normalized with the statistics of that one
     (`next_observation: observation`). A constant dimension is passed through and named in the log once.
     Statistics have the shape of the last dimensions of the field: `(D,)` serves `(B, D)` and `(B, T, D)`.
     """
 
-    def __init__(self, fields: Mapping[str, str], statistics: Mapping[str, Mapping[str, Tensor]]) -> None:
+    def __init__(
+        self,
+        fields: Mapping[str, str],
+        statistics: Mapping[str, Mapping[str, Tensor]],
+        relative: Mapping[str, str] | None = None,
+    ) -> None:
         """Raises `DataError` for a field without statistics."""
         super().__init__()
-        self._take(fields)
+        self._take(fields, relative)
         for field in dict.fromkeys(self.fields.values()):
             if field not in statistics:
                 known = ", ".join(statistics) or "nothing"
@@ -41,13 +50,19 @@ class Normalizer(nn.Module):
             self.register_buffer(_name(field, "scale"), scale)
 
     @classmethod
-    def restored(cls, fields: Mapping[str, str], state: Mapping[str, Tensor], source: object) -> Normalizer:
+    def restored(
+        cls,
+        fields: Mapping[str, str],
+        state: Mapping[str, Tensor],
+        source: object,
+        relative: Mapping[str, str] | None = None,
+    ) -> Normalizer:
         """Return the normalizer whose `state_dict` is `state`: no data is needed.
 
         Raises `CheckpointError` that begins with `source` where it is that of other fields.
         """
         normalizer = cls({}, {})
-        normalizer._take(fields)
+        normalizer._take(fields, relative)
         sources = dict.fromkeys(normalizer.fields.values())
         expected = {_name(field, part) for field in sources for part in ("shift", "scale")}
         if expected != set(state):
@@ -59,9 +74,10 @@ class Normalizer(nn.Module):
             normalizer.register_buffer(name, value)
         return normalizer
 
-    def _take(self, fields: Mapping[str, str]) -> None:
+    def _take(self, fields: Mapping[str, str], relative: Mapping[str, str] | None) -> None:
         self.fields = {field: self._source(field, fields) for field, mode in fields.items() if mode != "none"}
-        self._paths = {field: parse_path(field) for field in self.fields}
+        self.relative = {field: Reference.of(reference) for field, reference in (relative or {}).items()}
+        self._paths = {field: parse_path(field) for field in (*self.relative, *self.fields)}
 
     @staticmethod
     def _source(field: str, fields: Mapping[str, str]) -> str:
@@ -76,11 +92,15 @@ class Normalizer(nn.Module):
 
     def forward(self, batch: Any) -> Any:
         """Return `batch` with the fields normalized; raises `DataError` where a field is missing."""
+        given = batch
         for field, path in self._paths.items():
             try:
-                value = select(batch, path)
+                value = select(given, path)
             except KeyError as error:
-                raise DataError(f"normalize.{field}: {error.args[0]}") from None
+                section = "relative" if field in self.relative else "normalize"
+                raise DataError(f"{section}.{field}: {error.args[0]}") from None
+            if field in self.relative:
+                value = value - self._beside(field, value, given)
             batch = _replaced(batch, path, self.normalize(field, value))
         return batch
 
@@ -104,8 +124,25 @@ class Normalizer(nn.Module):
             )
         return value
 
+    def restore(self, field: str, value: Tensor, observation: Any) -> Tensor:
+        """Return `value` of `field` in the units of the data, and added to what it is relative to.
+
+        Raises `DataError` where `observation`, as it was before `present`, lacks that.
+        """
+        value = self.denormalize(field, value)
+        return value + self._beside(field, value, observation) if field in self.relative else value
+
+    def _beside(self, field: str, value: Tensor, nest: Any) -> Tensor:
+        reference = self.relative[field]
+        try:
+            return reference.beside(value, nest)
+        except KeyError as error:
+            raise DataError(f"relative.{field}: {error.args[0]}") from None
+
     def normalize(self, field: str, value: Tensor) -> Tensor:
         """Return `value` of `field`, normalized."""
+        if field not in self.fields:
+            return value
         source = self.fields[field]
         return (value - self._buffers[_name(source, "shift")]) / self._buffers[_name(source, "scale")]  # type: ignore[operator]
 

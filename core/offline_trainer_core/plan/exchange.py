@@ -9,6 +9,7 @@ from typing import NamedTuple
 from offline_trainer_core.catalogue import Entry
 from offline_trainer_core.config import join_path
 from offline_trainer_core.errors import Problem
+from offline_trainer_core.nest import parse_part
 from offline_trainer_core.plan.calling import is_form_of, model_names, reading_at, trained_model
 from offline_trainer_core.plan.document import Document, Mention, below
 from offline_trainer_core.plan.names import Names
@@ -37,10 +38,18 @@ def what_is_read(document: Document, names: Names) -> Iterator[Problem]:
         for read in reading.reads if _is_part(mention) else ():
             if read.source in offers:
                 yield from _missing(mention.document, below(mention.path, read.where), read, offers[read.source])
-    normalized = document.config.plain("normalize")
-    for field in normalized if isinstance(normalized, dict) and "batch" in offers else ():
-        place = join_path("normalize", field)
+    for place, field in _fields_changed(document) if "batch" in offers else ():
         yield from _missing(document, place, Read(place, "batch", tuple(field.split("."))), offers["batch"])
+
+
+def _fields_changed(document: Document) -> Iterator[tuple[str, str]]:
+    """Yield every field that `normalize` and `relative` name, with the place."""
+    for section in ("normalize", "relative"):
+        named = document.config.plain(section)
+        for field in named if isinstance(named, dict) else ():
+            yield join_path(section, field), field
+            if section == "relative" and isinstance(named[field], str):
+                yield join_path(section, field), parse_part(named[field])[0]
 
 
 def _is_part(mention: Mention) -> bool:
@@ -59,7 +68,7 @@ def _missing(document: Document, place: str, read: Read, offer: Offer) -> Iterat
         offer.code,
         offer.phrase.format(name),
         place,
-        at_key=not prefix and written not in (joined, list(read.path)),
+        at_key=not prefix and written != list(read.path) and parse_part(str(written))[0] != joined,
         suggestion=f"{prefix}{meant}" if meant else None,
         allowed=listing(f"{prefix}{name}" for name in offer.names) or "nothing",
     )

@@ -58,6 +58,11 @@ SECTIONS: dict[str, Section] = {
         "values",
         annotation="dict[str, str] | None",
     ),
+    "relative": Section(
+        "Fields that are learned as differences from the present value of another: `action: state[0:7]`.",
+        "values",
+        annotation="dict[str, str] | None",
+    ),
     "io": Section("What splits a batch into the model's inputs and targets.", "spec", ("io",)),
     "loss": Section("What compares the model's outputs with the targets.", "spec", ("loss",)),
     "algorithm": Section("What one update computes and steps.", "spec", ("algo",), implied="algo.supervised"),

@@ -27,7 +27,7 @@ MEANINGLESS = {"missing-type", "wrong-type", "missing-key", "one-form"}
 """What a mapping without its `_type_` is called."""
 LEFT_TO_THE_CHECK = {
     r"^(params|x-\w+)(\.|$)": "without it the text does not resolve, and nothing more is reported",
-    r"^model\.(components\.\w+\.)?graph\.(steps|nodes)\.\w+\.kwargs\.": "what an operation takes depends on the `call` beside it",
+    r"^model\.(components\.\w+\.)?graph\.(steps|nodes)\.\w+\.kwargs\.": "what an operation takes hangs on its `call`",
     r"^optimizer\.param_groups\.": "a reader knows the keywords of the class, an annotation does not",
     r"^metrics\.\d+\.type$": "a reader knows the classes of torchmetrics",
 }

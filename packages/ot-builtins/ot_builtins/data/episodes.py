@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import torch
+from torch import Tensor
 
 from offline_trainer_core.errors import DataError
 from offline_trainer_core.types import Interval, NonNegativeInt, PositiveInt
@@ -102,6 +103,10 @@ class Episodes:
         self.names = dimension_names(storage.recording, self._stored) if isinstance(storage, LeRobot) else {}
         log.info("%s: windows %d of %d episodes to train on, %d of %d held out",
                  storage.where, len(self._train), len(train), len(self._held), len(held))  # fmt: skip
+
+    def relative_stats(self, field: str, reference: str, part: slice) -> Mapping[str, Tensor]:
+        """Return the statistics of `field` in the windows to train on, less `reference[..., part]` at their moment."""
+        return self._train.relative_stats(field, reference, part)
 
     def train_dataloader(self) -> RowLoader:
         placement = self._placement

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from offline_trainer_core.errors import DataError
 
-__all__ = ["FieldStatistics", "statistics"]
+__all__ = ["FieldStatistics", "part_of", "relative_statistics", "statistics", "statistics_of_blocks"]
 
 _BLOCK_ELEMENTS = 1 << 22
 
@@ -49,21 +50,49 @@ def statistics(values: Tensor, field: str, numbers: Tensor | None = None) -> dic
     `numbers` are those of the rows in the data, where they are not all of it.
     """
     rows = max(1, _BLOCK_ELEMENTS // max(1, values.shape[1:].numel()))
-    blocks = torch.split(values, rows)
-    total = torch.stack([block.sum(0, dtype=torch.float64) for block in blocks]).sum(0)
-    if not total.isfinite().all():
+    found = statistics_of_blocks(torch.split(values, rows))
+    if not found["mean"].isfinite().all():
         bad = (~values.isfinite().reshape(len(values), -1).all(1)).nonzero()
         first = int(bad[0] if numbers is None else numbers[bad[0]])
         raise DataError(
             f"'{field}' has NaN or infinite numbers in {len(bad)} of {len(values)} rows; the first is row {first}"
         )
-    mean = total / len(values)
+    return found
+
+
+def statistics_of_blocks(blocks: Iterable[Tensor]) -> dict[str, Tensor]:
+    """Return what `statistics` does, of the rows of all `blocks`, which are read more than once."""
+    count = sum(len(block) for block in blocks)
+    mean = torch.stack([block.sum(0, dtype=torch.float64) for block in blocks]).sum(0) / count
     squares = torch.stack([(block.double() - mean).square().sum(0) for block in blocks]).sum(0)
-    dtype = torch.promote_types(values.dtype, torch.float32)
+    low, high = map(torch.stack, zip(*(block.aminmax(dim=0) for block in blocks), strict=True))
+    dtype = torch.promote_types(low.dtype, torch.float32)
     return {
         "mean": mean.to(dtype),
-        "std": (squares / len(values)).sqrt().to(dtype),
-        "min": values.amin(0),
-        "max": values.amax(0),
-        "count": torch.tensor(len(values)),
+        "std": (squares / count).sqrt().to(dtype),
+        "min": low.amin(0),
+        "max": high.amax(0),
+        "count": torch.tensor(count),
     }
+
+
+def relative_statistics(fields: Mapping[str, Tensor], field: str, reference: str, part: slice) -> dict[str, Tensor]:
+    """Return the statistics of `fields[field]` `(N, A)` less `fields[reference]` `(N, D)[:, part]`, row by row."""
+    present = part_of(fields, field, reference, part)
+    return statistics(fields[field] - present, f"{field} - {reference}")
+
+
+def part_of(fields: Mapping[str, Any], field: str, reference: str, part: slice) -> Tensor:
+    """Return what `field` is relative to, over all rows. Raises `DataError` where that cannot be subtracted."""
+    for name in (field, reference):
+        if not (isinstance(fields.get(name), Tensor) and fields[name].is_floating_point()):
+            numbers = [known for known, values in fields.items() if isinstance(values, Tensor)]
+            raise DataError(f"relative.{field}: '{name}' is no field of numbers; there are: {', '.join(numbers)}")
+    present: Tensor = fields[reference][..., part]
+    if present.shape[1:] != fields[field].shape[1:]:
+        raise DataError(
+            f"relative.{field}: a row of '{field}' is {tuple(fields[field].shape[1:])}, and what it is to be relative "
+            f"to, of '{reference}', is {tuple(present.shape[1:])}: choose a part of it, such as "
+            f"{reference}[0:{fields[field].shape[-1]}]"
+        )
+    return present

@@ -15,7 +15,7 @@ from ot_builtins.data.loader import RowLoader
 from ot_builtins.data.order import ReplacementOrder, training_order, validation_order
 from ot_builtins.data.placement import Placement
 from ot_builtins.data.split import hold_out
-from ot_builtins.data.statistics import FieldStatistics
+from ot_builtins.data.statistics import FieldStatistics, relative_statistics
 from ot_builtins.data.storage.formats import open_storage
 from ot_builtins.data.storage.reading import DType, read_fields
 from ot_builtins.data.table import RowTable
@@ -85,6 +85,10 @@ class Tensors:
         self._train = RowTable(train, self._placement.device, kept)
         self._held = RowTable(held, self._placement.device, out) if held else None
         self.stats = FieldStatistics(self._train.fields, numbers=kept)
+
+    def relative_stats(self, field: str, reference: str, part: slice) -> Mapping[str, Tensor]:
+        """Return the statistics of `field` less `reference[..., part]` over the rows to train on."""
+        return relative_statistics(self._train.fields, field, reference, part)
 
     def train_dataloader(self) -> RowLoader:
         rows, placement = len(self._train), self._placement

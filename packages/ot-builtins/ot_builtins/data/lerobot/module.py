@@ -145,6 +145,10 @@ class LeRobot:
         log.info("%s: windows %d of %d episodes to train on, %d of %d held out",
                  recording.where, len(self._train), len(train), len(self._held), len(held))  # fmt: skip
 
+    def relative_stats(self, field: str, reference: str, part: slice) -> Mapping[str, Tensor]:
+        """Return the statistics of `field` in the windows to train on, less `reference[..., part]` at their moment."""
+        return self._train.relative_stats(field, reference, part)
+
     def train_dataloader(self) -> WindowLoader | RowLoader:
         order = training_order(
             len(self._train), self.batch_size, self._placed, shuffle=self._shuffle, drop_last=self._drop_last

@@ -38,6 +38,10 @@ class RecordedWindows:
             batch[name] = [self._tasks[number] for number in batch[name][:, 0].tolist()]
         return batch
 
+    def relative_stats(self, field: str, reference: str, part: slice) -> dict[str, Tensor]:
+        """Return the statistics of differences, as `EpisodeWindows` does."""
+        return self._windows.relative_stats(field, reference, part)
+
     def name(self, rows: Tensor) -> list[dict[str, Any]]:
         """Return the episode, the frame of the moment, and the file of the windows with these numbers `(B,)`."""
         named = self._windows.name(rows)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 from offline_trainer_core.errors import DataError
+from offline_trainer_core.nest import parse_part
 from offline_trainer_core.spelling import did_you_mean
 from ot_builtins.data.storage.storage import Array, Column, Storage
 
 __all__ = ["column_of"]
-
-_PART = re.compile(r"(?P<field>.+)\[(?P<start>\d*):(?P<stop>\d*)\]")
 
 
 def column_of(storage: Storage, stored: str) -> Column:
@@ -18,24 +15,21 @@ def column_of(storage: Storage, stored: str) -> Column:
 
     Raises `DataError` for a field that is not stored, and for a slice that is empty or not wholly in the field.
     """
-    found = None if stored in storage.fields else _PART.fullmatch(stored)
-    field = stored if found is None else found["field"]
+    field, part = (stored, slice(0, None)) if stored in storage.fields else parse_part(stored)
     if field not in storage.fields:
         raise DataError(f"{storage.where} has no field '{field}'{did_you_mean(field, storage.fields)}; it has: "
                         f"{', '.join(storage.fields) or 'none'}")  # fmt: skip
     column = storage.column(field)
-    if found is None:
+    if field == stored:
         return column
     where = f"{storage.where}: '{stored}'"
-    start, stop = int(found["start"] or 0), int(found["stop"]) if found["stop"] else None
-    return Column(column.rows, (_slice(block, start, stop, where) for block in column.blocks))
+    return Column(column.rows, (_slice(block, part, where) for block in column.blocks))
 
 
-def _slice(block: Array, start: int, stop: int | None, where: str) -> Array:
+def _slice(block: Array, part: slice, where: str) -> Array:
     if block.ndim < 2:
         raise DataError(f"{where} asks for a part of single numbers; leave the brackets out")
     width = block.shape[-1]
-    end = width if stop is None else stop
-    if not start < end <= width:
+    if not part.start < (width if part.stop is None else part.stop) <= width:
         raise DataError(f"{where} is no part of rows whose last dimension is {width}, 0 to {width - 1}")
-    return block[..., start:end]
+    return block[..., part]
