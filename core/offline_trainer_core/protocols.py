@@ -232,6 +232,8 @@ class Exporter(Protocol):
 
     Both may be called in different processes: nothing is kept on the object between them. Both raise `ComponentError`
     that says why, where the policy cannot be expressed in the format, or a package is missing.
+
+    Optional: `runs_code`, True for a format whose files are programs: loading them may run anything.
     """
 
     def write(self, **parts: Any) -> None:

@@ -78,7 +78,7 @@ def test_a_policy_goes_on_from_where_it_is(trained: Path) -> None:
 @pytest.mark.parametrize("form", ["safetensors", "torch_export"])
 def test_an_export_does_so_too(form: str, trained: Path, tmp_path: Path) -> None:
     export_policy(trained, form, tmp_path / form)
-    policy, exported = load_policy(trained), load_policy(tmp_path / form)
+    policy, exported = load_policy(trained), load_policy(tmp_path / form, trust_code=True)
     noise = torch.randn(64, 4, 1)
     torch.testing.assert_close(exported(observation(5.0), noise), policy(observation(5.0), noise), rtol=0, atol=1e-5)
     assert exported.fields is not None

@@ -16,7 +16,7 @@ from offline_trainer_core.catalogue import Entry, Registry
 from offline_trainer_core.deploy.definition import planned
 from offline_trainer_core.deploy.parity import TOLERANCE, measure_parity, write_samples
 from offline_trainer_core.deploy.passport import PASSPORT, Passport, entries_of
-from offline_trainer_core.deploy.sample import first_batch, observed, rows_of
+from offline_trainer_core.deploy.sample import acting_on, first_batch, observed, rows_of
 from offline_trainer_core.deploy.trained import CONFIG, Trained, read_trained
 from offline_trainer_core.errors import ComponentError, OfflineTrainerError, UsageError
 from offline_trainer_core.record.atomic import make_folder, move, told
@@ -122,7 +122,7 @@ def _write(exporter: Entry, trained: Trained, batch: Any, draft: Path, samples: 
     policy = trained.policy(_cpu())
     observation = observed(policy, batch)
     inputs = {size: rows_of(observation, policy.noise_shape, size) for size in {ROWS, *BATCH_SIZES}}
-    actions = {size: _acted(policy, *inputs[size]) for size in BATCH_SIZES}
+    actions = {size: _acted(policy, size, *inputs[size]) for size in BATCH_SIZES}
     write_samples(samples, {str(size): (*inputs[size], actions[size]) for size in BATCH_SIZES})
     encoder = Encoder("policy")
     definition = {"config": trained.definition, "state": encoder.encode(trained.state())}
@@ -146,10 +146,10 @@ def _write(exporter: Entry, trained: Trained, batch: Any, draft: Path, samples: 
     return passport
 
 
-def _acted(policy: PolicyModule, observation: Mapping[str, Tensor], noise: Tensor | None) -> Tensor:
+def _acted(policy: PolicyModule, rows: int, observation: Mapping[str, Tensor], noise: Tensor | None) -> Tensor:
     import torch
 
-    with torch.no_grad():
+    with torch.no_grad(), acting_on(rows):
         return policy(observation, noise).float()  # type: ignore[no-any-return]
 
 

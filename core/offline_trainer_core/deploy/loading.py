@@ -21,16 +21,23 @@ __all__ = ["load_policy"]
 
 
 def load_policy(
-    path: str | os.PathLike[str], checkpoint: str | None = None, device: str | torch.device = "cpu"
+    path: str | os.PathLike[str],
+    checkpoint: str | None = None,
+    device: str | torch.device = "cpu",
+    *,
+    trust_code: bool = False,
 ) -> TrainedPolicy:
     """Return the policy of a run, of a checkpoint or of an export: `policy(observation) -> action`, both raw.
 
     `path` is the folder of one of the three. `checkpoint` is a name, `best`, `last` or a path, for a run: by default
     the best one if there is one, else the last. No data, optimizer, callback or trainer is needed or imported; the
-    weights are those that evaluation acts with. Whatever the folder holds, no code is loaded from it.
+    weights are those that evaluation acts with.
+
+    No code is loaded from the folder, with one exception: an export that is a program, such as `policy.pt2`, is refused
+    until `trust_code` says that you know who wrote it.
 
     Raises:
-        UsageError: The folder is none of the three.
+        UsageError: The folder is none of the three, or a program that nobody trusts.
         CheckpointError: There is no checkpoint, it is damaged, or of another architecture.
         ConfigError, ComponentError: A component of the policy is not installed, or it cannot act.
         DeviceError: There is no such device.
@@ -41,15 +48,21 @@ def load_policy(
     if (folder / PASSPORT).is_file():
         if checkpoint is not None:
             raise UsageError(f"{folder} is an export: 'checkpoint' chooses among those of a run")
-        return _exported(folder, place)
+        return _exported(folder, place, trust_code=trust_code)
     return TrainedPolicy(read_trained(folder, checkpoint).policy(place), place)
 
 
-def _exported(folder: Path, device: torch.device) -> TrainedPolicy:
+def _exported(folder: Path, device: torch.device, *, trust_code: bool) -> TrainedPolicy:
     from offline_trainer_core.networks import TrainedPolicy
 
     passport = Passport.read(folder)
-    act = _exporter(passport, build_registry()).load()().load(folder=folder, device=device)
+    exporter = _exporter(passport, build_registry()).load()
+    if getattr(exporter, "runs_code", False) and not trust_code:
+        raise UsageError(
+            f"{folder} holds a program, and {passport.exporter['key']} runs what it says: load it with trust_code=True "
+            "if you know who wrote it, or ask for an export as safetensors or onnx, which hold no code"
+        )
+    act = exporter().load(folder=folder, device=device)
     noise_shape = None if passport.noise_shape is None else tuple(passport.noise_shape)
     return TrainedPolicy(act, device, noise_shape=noise_shape, fields=passport.fields())
 

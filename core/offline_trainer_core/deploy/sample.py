@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from offline_trainer_core.errors import ComponentError, DataError
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from offline_trainer_core.networks import PolicyModule
     from offline_trainer_core.types import RunInfo
 
-__all__ = ["first_batch", "observed", "rows_of"]
+__all__ = ["acting_on", "first_batch", "observed", "rows_of"]
 
 
 def first_batch(datamodule: Any, run: RunInfo) -> Any:
@@ -40,7 +41,7 @@ def observed(policy: PolicyModule, batch: Any) -> dict[str, Tensor]:
     read: dict[str, None] = {}
     watched = _Watched(policy.observe(few), read)
     try:
-        with torch.no_grad():
+        with torch.no_grad(), acting_on(2):
             policy.algorithm.act(watched) if noise is None else policy.algorithm.act(watched, noise)
     except KeyError as error:
         raise ComponentError(f"the policy reads what is no tensor in a batch of the data: {error.args[0]}") from error
@@ -49,6 +50,19 @@ def observed(policy: PolicyModule, batch: Any) -> dict[str, Tensor]:
     relative = policy.normalizer.relative
     read |= dict.fromkeys([relative[policy.action_field].field] if policy.action_field in relative else ())
     return {field: fields[field] for field in read}
+
+
+@contextmanager
+def acting_on(rows: int) -> Iterator[None]:
+    """Raise what goes wrong inside as a `ComponentError`: the policy cannot act on so many rows."""
+    try:
+        yield
+    except (RuntimeError, ValueError, IndexError) as error:
+        first = str(error).strip().partition("\n")[0]
+        raise ComponentError(
+            f"the policy cannot act on {rows} rows, and an export is for batches of any size: {first}; has a module the "
+            "size of the training batch written into it? Write -1 or x.shape[0]"
+        ) from error
 
 
 class _Watched(Mapping[str, Any]):

@@ -7,11 +7,12 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 
-from offline_trainer_core import CheckpointError, ComponentError, DataError, UsageError, load_policy
+from offline_trainer_core import CheckpointError, ComponentError, DataError, UsageError, load_policy, run
 from offline_trainer_core.catalogue import Registry
 from offline_trainer_core.deploy import export_policy
 
@@ -142,6 +143,19 @@ def test_what_is_no_run_is_refused(tmp_path):
         export_policy(tmp_path, "safetensors")
 
 
+def test_a_policy_of_one_batch_size_is_refused(workplace, tmp_path, monkeypatch):
+    shutil.copytree(workplace, tmp_path / "work")
+    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.syspath_prepend(tmp_path / "work")
+    halves = "[{_type_: nn.Unflatten, dim: 0, unflattened_size: [2, 4]}, {_type_: nn.Flatten, start_dim: 0, end_dim: 1}]"
+    layers = f"model.components.policy.sequential.layers={{_merge_: append, _value_: {halves}}}"
+    run("small.yaml", ["run.name=halves", "trainer.max_epochs=1", layers])
+    sys.modules.pop("local_parts", None)
+    with pytest.raises(ComponentError, match=r"cannot act on . rows, .* any size: .* Write -1 or x\.shape\[0\]"):
+        export_policy("runs/halves", "safetensors", "out")
+    assert not Path("out").exists()
+
+
 @pytest.mark.parametrize("name", ["policy.safetensors", "definition.json", "policy.json"])
 def test_a_file_that_was_changed_is_named(out, name):
     file = out / name
@@ -156,6 +170,17 @@ def test_a_file_that_is_missing_is_named(out):
     os.remove(out / "policy.safetensors")
     with pytest.raises(CheckpointError, match=r"policy\.safetensors is missing"):
         load_policy(out)
+
+
+def test_a_program_is_loaded_only_by_who_trusts_it(small, tmp_path, monkeypatch):
+    out = export_policy(small, "torch_export", tmp_path / "program").folder
+    loaded = []
+    with monkeypatch.context() as patch:
+        patch.setattr("torch.export.load", lambda *_: loaded.append("it ran"))
+        with pytest.raises(UsageError, match=r"program holds a program, .* trust_code=True if you know who wrote it"):
+            load_policy(out)
+    assert not loaded
+    torch.testing.assert_close(load_policy(out, trust_code=True)(SEEN), load_policy(small)(SEEN))
 
 
 def test_an_exporter_that_is_not_installed_is_named(out, monkeypatch):

@@ -21,6 +21,8 @@ class TorchExport:
     Raises `ComponentError` for a policy whose code depends on the values of tensors or on the size of the batch.
     """
 
+    runs_code = True
+
     def write(self, *, policy: nn.Module, inputs: Inputs, folder: Path) -> None:
         """Write `policy.pt2`."""
         program = capture(policy, inputs)
