@@ -1,6 +1,6 @@
 """Trains the Push-T examples from several seeds, has their checkpoints play, and compares what they reach.
 
-    OT_DATA=<folder that holds pusht/> python benchmarks/pusht.py [--steps 30000] [--jobs 2] [OVERRIDE ...]
+    OT_DATA=<folder that holds pusht/> python benchmarks/pusht.py [--steps 16000] [--jobs 2] [OVERRIDE ...]
 
 Every run has the same number of steps, and every checkpoint plays the same episodes; an OVERRIDE, `key=value` as for
 `ot run`, holds for all. What is there is not done again: stop it when you like, and give the same command to go on.
@@ -172,7 +172,7 @@ def parse_arguments() -> argparse.Namespace:
         "--algorithms", nargs="+", default=["bc", "flow_matching", "diffusion"], help="examples/pusht/*"
     )
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--steps", type=int, default=30_000, help="optimizer steps of every run")
+    parser.add_argument("--steps", type=int, default=16_000, help="optimizer steps of every run")
     parser.add_argument("--checkpoints", type=int, default=4, help="how many of them play, at equal distances")
     parser.add_argument("--episodes", type=int, default=100, help="that each of them plays, from seeds 0, 1, ...")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes side by side, of one thread each")

@@ -60,8 +60,8 @@ def acting_on(rows: int) -> Iterator[None]:
     except (RuntimeError, ValueError, IndexError) as error:
         first = str(error).strip().partition("\n")[0]
         raise ComponentError(
-            f"the policy cannot act on {rows} rows, and an export is for batches of any size: {first}; has a module the "
-            "size of the training batch written into it? Write -1 or x.shape[0]"
+            f"the policy cannot act on {rows} rows, and an export is for batches of any size: {first}; has a module "
+            "the size of the training batch written into it? Write -1 or x.shape[0]"
         ) from error
 
 

@@ -46,14 +46,20 @@ INITIALISATIONS: dict[str, Callable[[Tensor], Any]] = {
 
 
 def initialise(model: nn.Module, name: str) -> None:
-    """Give every weight of two or more dimensions the named initialisation, and every bias zeros."""
+    """Give every weight of two or more dimensions the named initialisation, and every bias zeros.
+
+    A module with `side_by_side` True holds several layers, stacked along the first dimension of its weights: each of
+    them is initialised by itself.
+    """
     if name not in INITIALISATIONS:
         raise ComponentError(f"no initialisation '{name}'; there are: {', '.join(INITIALISATIONS)}")
+    stacked = {id(p) for m in model.modules() if getattr(m, "side_by_side", False) for p in m.parameters(recurse=False)}
     for key, parameter in model.named_parameters():
         if key.endswith("bias"):
             nn.init.zeros_(parameter)
         elif parameter.ndim >= 2:
-            INITIALISATIONS[name](parameter)
+            for weight in parameter.data.unbind() if id(parameter) in stacked else (parameter,):
+                INITIALISATIONS[name](weight)
 
 
 def freeze(model: nn.Module) -> None:

@@ -147,7 +147,9 @@ def test_a_policy_of_one_batch_size_is_refused(workplace, tmp_path, monkeypatch)
     shutil.copytree(workplace, tmp_path / "work")
     monkeypatch.chdir(tmp_path / "work")
     monkeypatch.syspath_prepend(tmp_path / "work")
-    halves = "[{_type_: nn.Unflatten, dim: 0, unflattened_size: [2, 4]}, {_type_: nn.Flatten, start_dim: 0, end_dim: 1}]"
+    halves = (
+        "[{_type_: nn.Unflatten, dim: 0, unflattened_size: [2, 4]}, {_type_: nn.Flatten, start_dim: 0, end_dim: 1}]"
+    )
     layers = f"model.components.policy.sequential.layers={{_merge_: append, _value_: {halves}}}"
     run("small.yaml", ["run.name=halves", "trainer.max_epochs=1", layers])
     sys.modules.pop("local_parts", None)

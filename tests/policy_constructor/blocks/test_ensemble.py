@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from offline_trainer_core.networks.models import initialise
 from ot_policy_constructor.blocks.ensemble import QEnsemble
 
 OBSERVATION = torch.randn(6, 3, generator=torch.Generator().manual_seed(0))
@@ -72,3 +73,16 @@ def test_without_hidden_layers_a_function_is_linear():
     ensemble = QEnsemble(2, hidden=[], in_features=5)
     both = ensemble(OBSERVATION, ACTION) + ensemble(-OBSERVATION, -ACTION)
     torch.testing.assert_close(both, 2 * ensemble.functions.layers[0].bias.expand(-1, 6))
+
+
+@pytest.mark.parametrize("name", ["orthogonal", "kaiming_normal", "xavier_normal"])
+def test_an_initialisation_is_that_of_each_function_by_itself(name):
+    ensemble, linear = QEnsemble(4, hidden=[200], in_features=100), nn.Linear(100, 200)
+    initialise(ensemble, name)
+    initialise(linear, name)
+    for weight in ensemble.functions.layers[0].weight:
+        torch.testing.assert_close(weight.std(), linear.weight.std(), rtol=0.05, atol=0)
+        if name == "orthogonal":
+            torch.testing.assert_close(weight.T @ weight, torch.eye(100), rtol=0, atol=1e-4)
+    together = torch.nn.init.kaiming_normal_(torch.empty(4, 200, 100)).std()
+    assert not torch.isclose(together, linear.weight.std(), rtol=0.2), "as one weight they would have other sizes"

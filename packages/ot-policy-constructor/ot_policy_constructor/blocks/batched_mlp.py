@@ -47,6 +47,8 @@ class BatchedMLP(nn.Module):
 class BatchedLinear(nn.Module):
     """Linear layers side by side: `weight[e]` and `bias[e]` are those of one `nn.Linear`, and initialised alike."""
 
+    side_by_side = True
+
     def __init__(self, members: int, in_features: int, out_features: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(members, out_features, in_features))
