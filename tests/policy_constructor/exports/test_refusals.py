@@ -152,3 +152,17 @@ def test_what_is_only_unusual_is_exported(policy_that, inputs_of, tmp_path):
     loaded = TorchExport().load(folder=tmp_path, device=torch.device("cpu"))
     observation, _ = inputs_of(policy, 5)
     torch.testing.assert_close(loaded(observation, None), policy(observation), atol=1e-6, rtol=1e-6)
+
+
+def test_what_onnx_runtime_cannot_run_is_refused_in_words(tmp_path):
+    onnx = pytest.importorskip("onnx")
+    from onnx import TensorProto, helper
+
+    given, told = (helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 2]) for name in ("x", "action"))
+    graph = helper.make_graph(
+        [helper.make_node("Grasp", ["x"], ["action"], domain="of.mine")], "policy", [given], [told]
+    )
+    opsets = [helper.make_opsetid("", 18), helper.make_opsetid("of.mine", 1)]
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=10), tmp_path / "policy.onnx")
+    with pytest.raises(ComponentError, match=r"ONNX Runtime [\d.]+ cannot run the policy: .*Grasp"):
+        ONNX().load(folder=tmp_path, device=torch.device("cpu"))

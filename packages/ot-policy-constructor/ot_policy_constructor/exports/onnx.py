@@ -37,7 +37,10 @@ class ONNX:
         written.save(folder / FILE)  # type: ignore[union-attr] # None where it is given a file to write
 
     def load(self, *, folder: Path, device: torch.device) -> Callable[[Mapping[str, Tensor], Tensor | None], Tensor]:
-        """Return the model in a session of ONNX Runtime. Raises `ComponentError` where that cannot use `device`."""
+        """Return the model in a session of ONNX Runtime.
+
+        Raises `ComponentError` where that cannot use `device`, or lacks an operator of the model.
+        """
         import onnxruntime
 
         provider = f"{device.type.upper()}ExecutionProvider"
@@ -46,7 +49,11 @@ class ONNX:
                 f"the ONNX Runtime that is installed cannot use the device '{device.type}': load the policy on the "
                 "CPU, or pip install onnxruntime-gpu"
             )
-        session = onnxruntime.InferenceSession(folder / FILE, providers=[provider])
+        try:
+            session = onnxruntime.InferenceSession(folder / FILE, providers=[provider])
+        except Exception as error:  # its exceptions have no base of their own
+            first = str(error).partition("\n")[0]
+            raise ComponentError(f"ONNX Runtime {onnxruntime.__version__} cannot run the policy: {first}") from error
         names = [given.name for given in session.get_inputs()]
 
         def act(observation: Mapping[str, Tensor], noise: Tensor | None = None) -> Tensor:
