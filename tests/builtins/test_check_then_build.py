@@ -18,7 +18,7 @@ from offline_trainer_core.config import resolve_config
 from offline_trainer_core.plan import check_config_tree
 from offline_trainer_core.signature import Form, Named, Object, Signature, forms, read_signature, read_type
 
-OURS = ("ot-builtins", "ot-policy-constructor", "ot-offline-rl", "ot-example-plugins")
+OURS = ("ot-builtins", "ot-policy-constructor", "ot-imitation", "ot-offline-rl", "ot-example-plugins")
 NOT_SPECS = ("op", "frontend", "optim_cls", "sched_cls")
 """Called with tensors, with a registry, or by a factory."""
 SPECS = {"policy": {"_type_": "policy.random"}, "model": {"_type_": "nn.ReLU"}}
@@ -32,8 +32,18 @@ ALLOWED: dict[str, str] = {
     "optim_factory.torch": r"param_groups\[",
     "sched_factory.torch": r"'interval: metric' and 'monitor' go together|reacts to a metric|reads no metric",
     "trainer.default": r"needs max_epochs or max_steps|cannot both be over 1",
-    "block.mlp": r"only the input may be null",
+    **dict.fromkeys(("block.mlp", "block.mixture_of_experts"), r"only the input may be null|'top_k'"),
+    **dict.fromkeys(
+        ("block.categorical_head", "block.deterministic_head", "block.mixture_head", "block.tanh_gaussian_head"),
+        r"'action_shape' is \[A\]|'low' .* 'high'|'log_std_bounds'",
+    ),
+    "block.gaussian_head": r"'action_shape' is \[A\]|'log_std_bounds'",
     "block.conv_bn_act": r"divisible by groups",
+    **dict.fromkeys(("block.positions", "block.time_embedding"), r"even 'dim'|'min_period'"),
+    "block.temporal_unet": r"even 'dim'|'kernel_size' is odd|'groups' divides|'widths' needs",
+    "block.token_fusion": r"at least one source",
+    **dict.fromkeys(("block.transformer_encoder", "block.transformer_decoder"), r"'heads'|even"),
+    "block.vision_transformer": r"'heads'|even|'patch_size'|'image_size'",
     "algo.td3_bc": r"no field .* in a transition",
     "loss.torch": r"mask_path needs a loss whose reduction",
 }

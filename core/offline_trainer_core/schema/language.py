@@ -14,6 +14,7 @@ __all__ = [
     "all_of",
     "definitions_of_the_language",
     "interpolated",
+    "mergeable",
     "one_of",
     "reference",
     "spec_of",
@@ -46,6 +47,13 @@ def spec_of(*kinds: str) -> str:
 def interpolated() -> Schema:
     """Return the schema of a string with `${...}` in it."""
     return {"type": "string", "pattern": r"\$\{"}
+
+
+def mergeable(name: str) -> Schema:
+    """Return the schema of what fits the definition `name`, or is a merge container with it."""
+    inside = {"allOf": [reference("container"), {"properties": {"_value_": reference(name)}}]}
+    merged = {"type": "object", "required": ["_merge_"]}
+    return {"if": merged, "then": inside, "else": reference(name)}
 
 
 def all_of(schemas: Iterable[Schema]) -> Schema:

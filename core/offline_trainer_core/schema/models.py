@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from offline_trainer_core.plan.sections import MODEL_OPTIONS, SECTIONS, Field
-from offline_trainer_core.schema.language import DEFERRED, IS_SPEC, interpolated, reference, spec_of
+from offline_trainer_core.schema.language import DEFERRED, IS_SPEC, interpolated, mergeable, reference, spec_of
 from offline_trainer_core.schema.values import plain_schema
 
 __all__ = ["definitions_of_models", "field_schema"]
@@ -29,7 +29,7 @@ def definitions_of_models(frontends: Mapping[str, str]) -> dict[str, Schema]:
         },
     }
     options = {key: field_schema(field) for key, field in MODEL_OPTIONS.items()}
-    several = {"type": "object", "additionalProperties": reference("model.component")}
+    several = {"type": "object", "additionalProperties": mergeable("model.component")}
     about = "Several models by name."
     components = {"components": {"description": about, "if": reference(DEFERRED), "else": several}}
     return {

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from offline_trainer_core.plan.sections import RUN, SECTIONS, SETTINGS, Field, Section
-from offline_trainer_core.schema.language import IS_SPEC, SPECS_OF_RUN, interpolated, reference, spec_of
+from offline_trainer_core.schema.language import IS_SPEC, SPECS_OF_RUN, interpolated, mergeable, reference, spec_of
 from offline_trainer_core.schema.models import definitions_of_models, field_schema
 from offline_trainer_core.schema.values import plain_schema
 
@@ -15,7 +15,6 @@ __all__ = ["definitions_of_sections", "top_level"]
 Schema = dict[str, Any]
 
 FIELDS = {"settings": SETTINGS, "run": RUN}
-MERGED = {"type": "object", "required": ["_merge_"]}
 
 
 def top_level() -> dict[str, Schema]:
@@ -39,9 +38,7 @@ def _section(key: str, section: Section) -> Schema:
         about["default"] = section.default
     if section.form == "values":
         return about | (plain_schema(section.annotation) if section.annotation else {})
-    inside = {"allOf": [reference("container"), {"properties": {"_value_": reference(f"section.{key}")}}]}
-    whole = {"if": MERGED, "then": inside, "else": reference(f"section.{key}")}
-    return about | {"if": interpolated(), "else": whole}
+    return about | {"if": interpolated(), "else": mergeable(f"section.{key}")}
 
 
 def _content(key: str, section: Section) -> Schema:

@@ -63,8 +63,10 @@ class VisionTransformer(nn.Module):
         activation: Activation = "GELU",
     ) -> None:
         super().__init__()
-        height, width = (image_size, image_size) if isinstance(image_size, int) else image_size
-        self.image_size = (height, width)
+        sides = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
+        if len(sides) != 2:
+            raise ValueError(f"'image_size' is one number, or [height, width], not {list(sides)}")
+        height, width = self.image_size = sides
         self.output = output
         if height % patch_size or width % patch_size:
             raise ValueError(_unfilled(height, width, patch_size))
