@@ -22,6 +22,7 @@ from ot_policy_constructor.blocks.image_input import ImageInput
 from ot_policy_constructor.blocks.mixture_of_experts import MixtureOfExperts
 from ot_policy_constructor.blocks.mlp import MLP
 from ot_policy_constructor.blocks.positions import Positions
+from ot_policy_constructor.blocks.residual_mlp import ResidualMLP
 from ot_policy_constructor.blocks.resnet import ResNet
 from ot_policy_constructor.blocks.spatial_softmax import SpatialSoftmax
 from ot_policy_constructor.blocks.temporal_unet import TemporalUNet
@@ -50,6 +51,11 @@ class TestMLP(OnVectors):
 
     def make(self) -> MLP:
         return MLP([3, 8, 2], norm=self.norm, dropout=0.2)
+
+
+class TestResidualMLP(OnVectors):
+    def make(self) -> ResidualMLP:
+        return ResidualMLP(3, 2, width=8, depth=2, dropout=0.2)
 
 
 class TestConvBnAct(ModuleContract):
@@ -343,6 +349,7 @@ HELD = {
     "block.q_ensemble": TestQEnsemble,
     "block.random_crop": TestRandomCrop,
     "block.residual_block": TestResidualBlock,
+    "block.residual_mlp": TestResidualMLP,
     "block.resnet": TestResNet,
     "block.spatial_softmax": TestSpatialSoftmax,
     "block.tanh_gaussian_head": TestTanhGaussianHead,

@@ -28,6 +28,7 @@ MEANINGLESS = {"missing-type", "wrong-type", "missing-key", "one-form"}
 LEFT_TO_THE_CHECK = {
     r"^(params|x-\w+)(\.|$)": "without it the text does not resolve, and nothing more is reported",
     r"^model\.(components\.\w+\.)?graph\.(steps|nodes)\.\w+\.kwargs\.": "what an operation takes hangs on its `call`",
+    r"^algorithm\.context\.": "the reader of the imitation algorithms knows what an entry may hold",
     r"^optimizer\.param_groups\.": "a reader knows the keywords of the class, an annotation does not",
     r"^metrics\.\d+\.type$": "a reader knows the classes of torchmetrics",
 }
