@@ -84,7 +84,7 @@ def test_what_cannot_be_is_said(
     assert message in capsys.readouterr().err
 
 
-@pytest.mark.slow
+@pytest.mark.torture
 @pytest.mark.skipif(find_spec("torch") is None or find_spec("gym_pusht") is None, reason="needs torch and gym-pusht")
 @pytest.mark.skipif(not (DATA / "pusht").exists(), reason="needs OT_DATA, the folder of the real data")
 def test_a_campaign_that_is_stopped_goes_on_and_does_nothing_twice(tmp_path: Path) -> None:

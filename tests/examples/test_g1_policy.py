@@ -109,7 +109,9 @@ def test_it_is_shown_and_drawn(whole: RunResult, ot: Callable[..., str], tmp_pat
     assert all(name in drawn for name in ("camera", "backbone", "keypoints", "proprioception", "decoder"))
 
 
-@pytest.mark.parametrize("form", ["safetensors", "torch_export", "onnx"])
+@pytest.mark.parametrize(
+    "form", ["safetensors", *(pytest.param(form, marks=pytest.mark.torture) for form in ("torch_export", "onnx"))]
+)
 def test_it_is_exported_and_acts_alike(whole: RunResult, form: str, tmp_path: Path) -> None:
     if form == "onnx":
         pytest.importorskip("onnxruntime")

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from offline_trainer_core import export_policy, load_policy, run
+from offline_trainer_core import load_policy, run
+from offline_trainer_core.deploy import export_policy
 
 CONFIGURATION = """
 schema_version: 1
@@ -126,7 +127,7 @@ def test_an_image_that_the_backbone_cannot_take_ends_in_one_message(workplace: P
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("form", ["safetensors", "torch.export", "onnx"])
+@pytest.mark.parametrize("form", ["safetensors", "torch.export", pytest.param("onnx", marks=pytest.mark.torture)])
 def test_it_acts_alike_in_every_format_at_every_batch_size(trained: Path, form: str, tmp_path: Path) -> None:
     exported = export_policy(trained, form, tmp_path / "out")
     passport = exported.passport

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from offline_trainer_core import CheckpointError, load_policy, run
-from offline_trainer_core.deploy.exporting import export_policy
+from offline_trainer_core.deploy import export_policy
 
 
 @pytest.fixture(scope="module")

@@ -48,7 +48,7 @@ def observed(policy: PolicyModule, batch: Any) -> dict[str, Tensor]:
     if not read:
         raise ComponentError("the policy reads no field of a batch when it acts: there is nothing to export")
     relative = policy.normalizer.relative
-    read |= dict.fromkeys([relative[policy.action_field].field] if policy.action_field in relative else ())
+    read |= dict.fromkeys(relative[field].field for field in (*read, policy.action_field) if field in relative)
     return {field: fields[field] for field in read}
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from offline_trainer_core.errors import CheckpointError, DataError
 from offline_trainer_core.nest import parse_path, select
+from offline_trainer_core.networks.observation import nested
 from offline_trainer_core.networks.reference import Reference
 
 __all__ = ["MODES", "Normalizer"]
@@ -109,10 +110,14 @@ class Normalizer(nn.Module):
 
         Raises `DataError` where a field has not the dimensions that it had in training, or no batch dimension.
         """
-        return {
-            field: self.normalize(field, self._fitting(field, value)) if field in self.fields else value
-            for field, value in observation.items()
-        }
+        return {field: self._presented(field, value, observation) for field, value in observation.items()}
+
+    def _presented(self, field: str, value: Tensor, observation: Mapping[str, Any]) -> Tensor:
+        if field in self.fields:
+            value = self._fitting(field, value)
+        if field in self.relative:
+            value = value - self._beside(field, value, nested(observation))
+        return self.normalize(field, value)
 
     def _fitting(self, field: str, value: Tensor) -> Tensor:
         shape = self._buffers[_name(self.fields[field], "shift")].shape  # type: ignore[union-attr]
@@ -127,10 +132,10 @@ class Normalizer(nn.Module):
     def restore(self, field: str, value: Tensor, observation: Any) -> Tensor:
         """Return `value` of `field` in the units of the data, and added to what it is relative to.
 
-        Raises `DataError` where `observation`, as it was before `present`, lacks that.
+        Raises `DataError` where `observation`, flat and as it was before `present`, lacks that.
         """
         value = self.denormalize(field, value)
-        return value + self._beside(field, value, observation) if field in self.relative else value
+        return value + self._beside(field, value, nested(observation)) if field in self.relative else value
 
     def _beside(self, field: str, value: Tensor, nest: Any) -> Tensor:
         reference = self.relative[field]

@@ -52,7 +52,7 @@ class PolicyModule(nn.Module):
         """Map `{field: (B, ...)}`, and `noise (B, *noise_shape)` where the policy takes it, to actions `(B, ...)`."""
         observed = self.observe(observation)
         action = self.algorithm.act(observed) if noise is None else self.algorithm.act(observed, noise)
-        return self.normalizer.restore(self.action_field, action, nested(observation))
+        return self.normalizer.restore(self.action_field, action, observation)
 
 
 Act = Callable[[Mapping[str, Tensor], Tensor | None], Tensor]

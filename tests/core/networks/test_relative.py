@@ -89,3 +89,18 @@ def test_it_comes_back_from_its_state_and_what_is_relative():
 def test_what_cannot_be_relative_is_refused(relative, message):
     with pytest.raises(DataError, match=message):
         Normalizer(FIELDS, STATISTICS, relative)(batch_of(history=2, chunk=5))
+
+
+def test_what_is_observed_relative_to_the_present_is_so_when_acting_too():
+    relative = {"past": "state"}
+    statistics = {"past": STATISTICS["state"]}
+    batch = {"state": torch.randn(4, 1, 3), "past": torch.randn(4, 2, 3), "action": torch.zeros(4, 2)}
+    normalizer = Normalizer({"past": "mean_std"}, statistics, relative)
+
+    class Looks:
+        def act(self, observation):
+            return observation["past"]
+
+    seen = PolicyModule(Looks(), {}, normalizer)({"state": batch["state"], "past": batch["past"]})
+    torch.testing.assert_close(seen, normalizer(batch)["past"])
+    torch.testing.assert_close(seen, (batch["past"] - batch["state"]) / torch.tensor([10.0, 20.0, 30.0]))
