@@ -50,7 +50,7 @@ def rehearse(parts: Mapping[str, Any], settings: LoopSettings | None = None) -> 
     context = session.context
     batch, _ = next(session.batches())
     hops.append(Hop("batch", tuple(describe(batch))))
-    if context.normalizer is not None and context.normalizer.fields:
+    if context.normalizer is not None and not context.normalizer.is_idle:
         hops.append(Hop("normalized batch", tuple(describe(context.normalizer(batch)))))
     with _watched(context.models, hops):
         session.train_on(batch, last=True)

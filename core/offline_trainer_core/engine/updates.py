@@ -44,7 +44,7 @@ class Updates:
         self._replicas = list(replicas)
         self._window = window
         self._waiting = 0
-        self._normalize = context.normalizer if context.normalizer is not None and context.normalizer.fields else None
+        self._normalize = None if context.normalizer is None or context.normalizer.is_idle else context.normalizer
 
     @property
     def next_boundary(self) -> int:

@@ -91,6 +91,11 @@ class Normalizer(nn.Module):
             f"normalize.{field}: '{mode}' is neither {', '.join(MODES)} nor a field that is normalized by one of them"
         )
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether it leaves every batch as it is."""
+        return not self._paths
+
     def forward(self, batch: Any) -> Any:
         """Return `batch` with the fields normalized; raises `DataError` where a field is missing."""
         given = batch

@@ -38,7 +38,6 @@ class Reference(NamedTuple):
         return present.view(present.shape[0], *(1,) * (value.ndim - 2), -1)
 
     def __str__(self) -> str:
-        whole = self.part == slice(0, None)
-        if whole:
+        if self.part == slice(0, None):
             return self.field
         return f"{self.field}[{self.part.start}:{'' if self.part.stop is None else self.part.stop}]"

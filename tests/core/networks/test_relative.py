@@ -104,3 +104,9 @@ def test_what_is_observed_relative_to_the_present_is_so_when_acting_too():
     seen = PolicyModule(Looks(), {}, normalizer)({"state": batch["state"], "past": batch["past"]})
     torch.testing.assert_close(seen, normalizer(batch)["past"])
     torch.testing.assert_close(seen, (batch["past"] - batch["state"]) / torch.tensor([10.0, 20.0, 30.0]))
+
+
+def test_a_normalizer_with_nothing_but_differences_is_not_idle():
+    assert not Normalizer({}, {}, RELATIVE).is_idle
+    assert not Normalizer(FIELDS, STATISTICS).is_idle
+    assert Normalizer({"action": "none"}, {}).is_idle
