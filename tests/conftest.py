@@ -1,10 +1,10 @@
-"""Where torch is not installed, the tests that import it are left out; all others must run without it."""
+"""Where torch is not installed, the tests that import it, or videos, are left out; all others must run without it."""
 
 import re
 from importlib.util import find_spec
 from pathlib import Path
 
-IMPORTS_TORCH = re.compile(r"^(import|from) (safetensors\.)?torch\b", re.MULTILINE)
+IMPORTS_TORCH = re.compile(r"^(import|from) ((safetensors\.)?torch|av)\b", re.MULTILINE)
 HAS_TORCH = find_spec("torch") is not None
 
 
