@@ -99,7 +99,9 @@ def test_it_needs_no_normalization(walks: Path, tmp_path: Path) -> None:
     short = {"normalize": None, "trainer": {"_type_": "trainer.default", "max_steps": 1, "log_every_n_steps": 1}}
     relative = run(configuration(walks, tmp_path, "relative", **short))
     absolute = run(configuration(walks, tmp_path, "absolute", **short, relative=None))
-    assert relative.metrics["train/loss"] < 0.5 * absolute.metrics["train/loss"], "a walk leads far away, its steps are short"
+    assert relative.metrics["train/loss"] < 0.5 * absolute.metrics["train/loss"], (
+        "a walk leads far away, its steps are short"
+    )
 
 
 def test_a_run_is_not_resumed_with_other_differences(walks: Path, tmp_path: Path) -> None:
