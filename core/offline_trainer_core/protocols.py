@@ -79,10 +79,10 @@ class DataModule(Protocol):
     Optional: `place(*, seed, rank, world_size, device)`, called once before `setup`: which share of every global batch
     is this process's (batch sizes are global: the same config gives the same batches on one process and on many);
     needed on more than one process. `test_dataloader()`. `stats`: a mapping from field (dotted path in a batch) to a
-    mapping with the tensors `mean`, `std`, `min`, `max` and `count`. `relative_stats(field,
-    reference, part)`: those of `field` less the present value of the field `reference`, of whose last dimension `part`
-    is a slice. `names`: a mapping from field to what its last dimension's entries are called, such as joints.
-    `state_dict`, `load_state_dict`.
+    mapping with the tensors `mean`, `std`, `min`, `max` and `count`. `relative_stats(field, reference, part)`:
+    those of `field` less the present value of the field `reference`, of whose last dimension `part` is a slice.
+    `names`: a mapping from field to what its last dimension's entries are called, such as joints. `state_dict`,
+    `load_state_dict`.
     """
 
     def setup(self, stage: str | None) -> None:

@@ -105,9 +105,7 @@ class Normalizer(nn.Module):
             except KeyError as error:
                 section = "relative" if field in self.relative else "normalize"
                 raise DataError(f"{section}.{field}: {error.args[0]}") from None
-            if field in self.relative:
-                value = value - self._beside(field, value, given)
-            batch = _replaced(batch, path, self.normalize(field, value))
+            batch = _replaced(batch, path, self._from_raw(field, value, given))
         return batch
 
     def present(self, observation: Mapping[str, Any]) -> dict[str, Any]:
@@ -115,13 +113,16 @@ class Normalizer(nn.Module):
 
         Raises `DataError` where a field has not the dimensions that it had in training, or no batch dimension.
         """
-        return {field: self._presented(field, value, observation) for field, value in observation.items()}
+        nest = nested(observation)
+        return {
+            field: self._from_raw(field, self._fitting(field, value) if field in self.fields else value, nest)
+            for field, value in observation.items()
+        }
 
-    def _presented(self, field: str, value: Tensor, observation: Mapping[str, Any]) -> Tensor:
-        if field in self.fields:
-            value = self._fitting(field, value)
+    def _from_raw(self, field: str, value: Tensor, nest: Any) -> Tensor:
+        """Return `value` of `field` as it is learned; `nest`, in raw units, has what it may be relative to."""
         if field in self.relative:
-            value = value - self._beside(field, value, nested(observation))
+            value = value - self._beside(field, value, nest)
         return self.normalize(field, value)
 
     def _fitting(self, field: str, value: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -50,7 +50,7 @@ def statistics(values: Tensor, field: str, numbers: Tensor | None = None) -> dic
     `numbers` are those of the rows in the data, where they are not all of it.
     """
     rows = max(1, _BLOCK_ELEMENTS // max(1, values.shape[1:].numel()))
-    found = statistics_of_blocks(torch.split(values, rows))
+    found = statistics_of_blocks(lambda: torch.split(values, rows))
     if not found["mean"].isfinite().all():
         bad = (~values.isfinite().reshape(len(values), -1).all(1)).nonzero()
         first = int(bad[0] if numbers is None else numbers[bad[0]])
@@ -60,12 +60,13 @@ def statistics(values: Tensor, field: str, numbers: Tensor | None = None) -> dic
     return found
 
 
-def statistics_of_blocks(blocks: Iterable[Tensor]) -> dict[str, Tensor]:
-    """Return what `statistics` does, of the rows of all `blocks`, which are read more than once."""
-    count = sum(len(block) for block in blocks)
-    mean = torch.stack([block.sum(0, dtype=torch.float64) for block in blocks]).sum(0) / count
-    squares = torch.stack([(block.double() - mean).square().sum(0) for block in blocks]).sum(0)
-    low, high = map(torch.stack, zip(*(block.aminmax(dim=0) for block in blocks), strict=True))
+def statistics_of_blocks(blocks: Callable[[], Iterable[Tensor]]) -> dict[str, Tensor]:
+    """Return what `statistics` does, of the rows of all blocks; `blocks` returns them, and is called twice."""
+    seen = [(len(block), block.sum(0, dtype=torch.float64), *block.aminmax(dim=0)) for block in blocks()]
+    counts, totals, lows, highs = zip(*seen, strict=True)
+    count, low, high = sum(counts), torch.stack(lows), torch.stack(highs)
+    mean = torch.stack(totals).sum(0) / count
+    squares = torch.stack([(block.double() - mean).square().sum(0) for block in blocks()]).sum(0)
     dtype = torch.promote_types(low.dtype, torch.float32)
     return {
         "mean": mean.to(dtype),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple, Protocol
 
 import torch
@@ -120,15 +120,17 @@ class EpisodeWindows:
 
         Steps outside the episode do not count. Raises `DataError` where the two cannot be subtracted.
         """
-        return statistics_of_blocks(_Differences(self, field, part_of(self._fields, field, reference, part)))
+        present = part_of(self._fields, field, reference, part)
+        return statistics_of_blocks(partial(self._differences, field, present))
 
-    def differences(self, field: str, present: Tensor) -> Iterator[Tensor]:
+    def _differences(self, field: str, present: Tensor) -> Iterator[Tensor]:
         """Yield the values of `field` less `present`, that of each window's moment: a block for each of its steps."""
         moments, first, last = self._bounds.unbind(1)
         for offset in self._offsets[self._spans[field]]:
             inside = (moments + offset).clamp(first, last) == moments + offset
             at = moments[inside]
-            yield self._fields[field].index_select(0, at + offset) - present.index_select(0, at)
+            if len(at):  # a chunk may be longer than every episode
+                yield self._fields[field].index_select(0, at + offset) - present.index_select(0, at)
 
     def name(self, rows: Tensor) -> list[dict[str, int]]:
         """Return the episode of each of the windows with these numbers `(B,)`, and the step in it of its moment."""
@@ -136,15 +138,3 @@ class EpisodeWindows:
         moments, first, _ = self._bounds.cpu()[rows].unbind(1)
         found = zip(rows.tolist(), self._episodes[rows].tolist(), (moments - first).tolist(), strict=True)
         return [{"window": window, "episode": episode, "step": step} for window, episode, step in found]
-
-
-@dataclass(frozen=True)
-class _Differences:
-    """Blocks of differences, computed anew whenever they are read: together they are larger than the data."""
-
-    windows: EpisodeWindows
-    field: str
-    present: Tensor
-
-    def __iter__(self) -> Iterator[Tensor]:
-        return self.windows.differences(self.field, self.present)

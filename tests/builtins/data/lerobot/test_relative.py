@@ -31,6 +31,9 @@ def modules(recording: Path, folder: Path) -> dict[str, Any]:
         "data.episodes that skips": Episodes(
             folder / "episodes.npz", {"state": "state", "action": "action"}, **windows, skip_last=2
         ),
+        "data.episodes of long chunks": Episodes(
+            folder / "episodes.npz", {"state": "state", "action": "action"}, **{**windows, "chunk": 20}
+        ),
         "data.lerobot": LeRobot(recording, recorded, **windows),
         "data.tensors": Tensors(folder / "rows.npz", **WHOLE),
     }
@@ -44,7 +47,10 @@ def differences(batch: Mapping[str, Tensor], step: int) -> Tensor:
     return (action - state[:, step, 1:3].unsqueeze(1))[~batch["action_is_pad"]]
 
 
-@pytest.mark.parametrize("name", ["data.episodes", "data.episodes that skips", "data.lerobot", "data.tensors"])
+@pytest.mark.parametrize(
+    "name",
+    ["data.episodes", "data.episodes that skips", "data.episodes of long chunks", "data.lerobot", "data.tensors"],
+)
 def test_the_statistics_are_those_of_every_step_of_every_window(name: str, recording: Path, tmp_path: Path) -> None:
     module = modules(recording, tmp_path)[name]
     module.setup("fit")
