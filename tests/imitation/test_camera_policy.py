@@ -97,12 +97,9 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("camera")
     (folder / "camera.yaml").write_text(CONFIGURATION)
     (folder / "demonstrations.py").write_text(DEMONSTRATIONS)
-    before = list(sys.path)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         yield folder
-    sys.path[:] = before
-    sys.modules.pop("demonstrations", None)
 
 
 @pytest.fixture(scope="module")

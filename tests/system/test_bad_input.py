@@ -89,9 +89,6 @@ def installed(tmp_path, monkeypatch):
     site.joinpath("acme_parts.py").write_text(COMPONENTS)
     site.joinpath("acme_broken.py").write_text("raise RuntimeError('the licence server does not answer')\n")
     monkeypatch.syspath_prepend(site)
-    yield
-    for name in ("acme_parts", "acme_broken"):
-        sys.modules.pop(name, None)
 
 
 def assert_one_screen(screen: str, words: tuple[str, ...]) -> None:

@@ -94,12 +94,10 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("deploy")
     (folder / "small.yaml").write_text(CONFIGURATION)
     (folder / "local_parts.py").write_text(LOCAL_PARTS)
-    before = list(sys.path)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         run("small.yaml")
         run("small.yaml", [*PLAIN, "+algorithm={_type_: algo.local.dreams}"])
-    sys.path[:] = before
     sys.modules.pop("local_parts", None)
     return folder
 
@@ -120,7 +118,6 @@ def copied(workplace: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     shutil.copytree(workplace, folder / "work", dirs_exist_ok=True)
     monkeypatch.chdir(folder / "work")
     monkeypatch.syspath_prepend(folder / "work")
-    monkeypatch.delitem(sys.modules, "local_parts", raising=False)
     return folder / "work"
 
 

@@ -186,7 +186,6 @@ def parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]
     entries = [entry(key, f"plan_parts:{name}") for key, name in KEYS.items()]
     yield Registry(entries, readers=readers, plugins=[entry("timing", "plan_parts:Nothing")])
     assert "plan_parts" not in sys.modules
-    sys.modules.pop("plan_readers", None)
 
 
 @pytest.fixture

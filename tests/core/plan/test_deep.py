@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -40,12 +39,11 @@ data: {_type_: data.plain, sizes: 3}
 
 
 @pytest.fixture
-def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]:
+def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry:
     (tmp_path / "deep_parts.py").write_text(SOURCE)
     monkeypatch.syspath_prepend(str(tmp_path))
     targets = {"model.wrapped": "deep_parts:Wrapped", "data.plain": "deep_parts:Plain", "loss.gone": "nowhere:Gone"}
-    yield Registry(Entry(key, reference, "ot-deep", "1.0") for key, reference in targets.items())
-    sys.modules.pop("deep_parts", None)
+    return Registry(Entry(key, reference, "ot-deep", "1.0") for key, reference in targets.items())
 
 
 def resolved(tmp_path: Path, text: str) -> Config:

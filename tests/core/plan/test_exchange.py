@@ -143,7 +143,6 @@ def problems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
     yield problems
     assert "exchange_parts" not in sys.modules
-    sys.modules.pop("exchange_readers", None)
 
 
 @pytest.fixture
