@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
+from importlib.machinery import PathFinder
 from typing import NamedTuple
 
 from offline_trainer_core.catalogue import Entry
-from offline_trainer_core.signature import Module, find_spec, read_module
+from offline_trainer_core.signature import Module, read_module
 
 __all__ = ["LocalModule", "read_local_module"]
 
@@ -31,7 +32,7 @@ def read_local_module(name: str, folders: Sequence[str]) -> LocalModule | None:
     if not all(part.isidentifier() for part in name.split(".")):
         return None  # finders of modules need not expect such a name
     for folder in folders:
-        if find_spec(name.partition(".")[0], [folder]) and (module := read_module(name, (folder,))):
+        if PathFinder.find_spec(name.partition(".")[0], [folder]) and (module := read_module(name, (folder,))):
             return _local_module(module, folder)
     module = read_module(name)
     return _local_module(module, None) if module is not None else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import pytest
 
 from offline_trainer_core.catalogue import Registry
+from offline_trainer_core.config import resolve_config
+from offline_trainer_core.plan import check_config_tree
 
 EXPERIMENT = """
 schema_version: 1
@@ -66,6 +69,24 @@ def test_components_of_a_local_module_are_known_without_importing_it(check: Any,
     [module] = report.plan.local_modules
     assert (module.name, module.folder) == ("extensions_for_plan.mine", str(extensions.parent))
     assert not any(name.startswith("extensions_for_plan") for name in sys.modules)
+
+
+def test_a_module_of_the_working_folder_goes_before_one_on_the_path(
+    parts: Registry, extensions: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere, beside = extensions.parent / "elsewhere", extensions.parent / "beside"
+    shutil.copytree(extensions, elsewhere / extensions.name)
+    beside.mkdir()
+    monkeypatch.syspath_prepend(elsewhere)
+    (beside / "experiment.yaml").write_text(using("{_type_: loss.mine}"))
+
+    def folder_of_the_module() -> str | None:
+        [module] = check_config_tree(resolve_config(beside / "experiment.yaml"), parts).plan.local_modules
+        return module.folder
+
+    assert folder_of_the_module() == str(extensions.parent)
+    shutil.rmtree(extensions)
+    assert folder_of_the_module() is None
 
 
 @pytest.mark.parametrize(
