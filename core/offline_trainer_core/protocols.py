@@ -66,7 +66,8 @@ class Loader(Protocol):
     Optional: `__len__`; `set_epoch(epoch, start=0)`, called before every epoch: the order is a function of (seed,
     epoch), and iteration begins at batch `start` (a loader without it is fast-forwarded by reading on); `device`, the
     device on which its batches already lie; `samples(epoch, batch)`, called when a batch turns out to be bad: for each
-    of its rows a mapping that says what it is in the data, such as `{"sample": 17}` or `{"episode": 3, "step": 40}`.
+    of its rows a mapping that says what it is in the data, such as `{"sample": 17}` or `{"episode": 3, "step": 40}`;
+    `close()`, called when the run has ended, for what outlives an epoch, such as workers: it may be iterated again.
     """
 
     def __iter__(self) -> Iterable[Any]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -54,15 +53,9 @@ def test_it_runs(example: str, tmp_path: Path, recording: Path, monkeypatch: pyt
     assert (result.status, result.state.global_step) == ("finished", 2)
 
 
-def test_it_runs_on_two_processes(tmp_path: Path) -> None:
+def test_it_runs_on_two_processes(zygote: Any, tmp_path: Path) -> None:
     command = ["run", str(EXAMPLES / "training/two_processes.yaml"), "--nproc", "2", "+trainer.max_steps=2"]
-    done = subprocess.run(
-        [sys.executable, "-m", "offline_trainer_core", *command],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = zygote.run(command, tmp_path, os.environ)
     assert done.returncode == 0, done.stderr
     assert "2 processes" in done.stdout
     assert "finished after 2 steps" in done.stdout

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -50,12 +48,11 @@ def whole(train: Train) -> RunResult:
 
 
 @pytest.fixture
-def ot(tmp_path: Path) -> Callable[..., str]:
+def ot(zygote: Any, tmp_path: Path) -> Callable[..., str]:
     """Return a function that runs a command and returns what it prints."""
 
     def start(*arguments: str | Path) -> str:
-        command = [sys.executable, "-m", "offline_trainer_core", *map(str, arguments)]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        done = zygote.run([*map(str, arguments)], tmp_path, os.environ)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 

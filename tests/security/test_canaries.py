@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import zlib
 
 import pytest
@@ -174,18 +173,17 @@ def folder(tmp_path_factory):
     return folder
 
 
-def ot(folder, *arguments, **more):
+def ot(zygote, folder, *arguments):
     environment = {
-        **os.environ, **ENVIRONMENT, **more, "OMP_NUM_THREADS": "1", "COLUMNS": "300",
+        **os.environ, **ENVIRONMENT, "OMP_NUM_THREADS": "1", "COLUMNS": "300",
         "WANDB_SILENT": "true", "MLFLOW_DISABLE_TELEMETRY": "true",
     }  # fmt: skip
-    command = [sys.executable, "-m", "offline_trainer_core", *arguments]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+    done = zygote.run(arguments, folder, environment)
     return done.returncode, done.stdout + done.stderr
 
 
 @pytest.fixture(scope="module")
-def printed(folder):
+def printed(folder, zygote):
     """What the commands print, by the command; the runs come first."""
     config, failing = ["config.yaml", *OVERRIDES], "callbacks[0].fails"
     commands = {
@@ -210,7 +208,7 @@ def printed(folder):
     }
     for key in ("hf", "header", "api_key", "url", "credentials", "private_key", "auth_token", "api_kye", "session"):
         commands[f"explain {key}"] = ["explain", "config.yaml", f"callbacks[0].{key}", *OVERRIDES]
-    return {name: ot(folder, *arguments) for name, arguments in commands.items()}
+    return {name: ot(zygote, folder, *arguments) for name, arguments in commands.items()}
 
 
 def test_every_command_did_what_it_should(printed):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 
 import pytest
 import torch  # noqa: F401 - a run needs it
@@ -35,11 +33,9 @@ def project(tmp_path):
 
 
 @pytest.fixture
-def ot(project):
+def ot(project, zygote):
     def ot(*arguments):
-        command = [sys.executable, "-m", "offline_trainer_core", *arguments]
-        env = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "300"}
-        done = subprocess.run(command, cwd=project, env=env, capture_output=True, text=True, timeout=200)
+        done = zygote.run(arguments, project, {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "300"})
         return done.returncode, done.stdout + done.stderr
 
     return ot

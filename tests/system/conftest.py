@@ -1,23 +1,18 @@
 """Wheels of all our distributions, fresh environments to install them into, and processes that start at once."""
 
-import json
 import os
-import signal
 import subprocess
 import sys
 import sysconfig
 import venv
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Timer
 
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
 PROJECTS = [REPOSITORY / "core", *sorted(path.parent for path in REPOSITORY.glob("packages/*/pyproject.toml"))]
-PATIENCE = 180.0
-"""Seconds that a process may take."""
 OURS = {"offline_trainer_core", *(project.name.replace("-", "_") for project in PROJECTS[1:])}
 """Names of our distributions and import packages, as they begin names in `site-packages`."""
 
@@ -152,50 +147,3 @@ def author(environment: Environment, tmp_path: Path) -> Iterator[PluginAuthor]:
     yield author
     for name in sorted(author.installed):
         author.remove(name)
-
-
-class Zygote:
-    """Starts `ot` in processes of their own that find torch imported, one after the other."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._started = 0
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, Path(__file__).with_name("zygote.py")]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        self._process = subprocess.Popen(command, env=environment, text=True, **pipes)
-
-    def start(self, arguments: Sequence[str], folder: Path, environment: Mapping[str, str]) -> int:
-        """Start `ot <arguments>` and return the process, which `wait` waits for."""
-        self._started += 1
-        self._files = {name: str(self._folder / f"{self._started}.{name}") for name in ("stdout", "stderr")}
-        order = {"arguments": list(arguments), "folder": str(folder), "environment": dict(environment), **self._files}
-        self._process.stdin.write(json.dumps(order) + "\n")
-        self._process.stdin.flush()
-        self._pid = int(self._process.stdout.readline())
-        return self._pid
-
-    def wait(self) -> subprocess.CompletedProcess[str]:
-        """Return how the process ended, and what it said; one that hangs is killed."""
-        watch = Timer(PATIENCE, os.kill, (self._pid, signal.SIGKILL))
-        watch.start()
-        code = int(self._process.stdout.readline())
-        watch.cancel()
-        said = {name: Path(path).read_text() for name, path in self._files.items()}
-        return subprocess.CompletedProcess([], code, **said)
-
-    def run(
-        self, arguments: Sequence[str], folder: Path, environment: Mapping[str, str]
-    ) -> subprocess.CompletedProcess[str]:
-        self.start(arguments, folder, environment)
-        return self.wait()
-
-    def close(self) -> None:
-        self._process.communicate(timeout=60)
-
-
-@pytest.fixture(scope="session")
-def zygote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zygote]:
-    zygote = Zygote(tmp_path_factory.mktemp("zygote"))
-    yield zygote
-    zygote.close()

@@ -68,6 +68,12 @@ class Workshop:
         rates = {f"lr/{name}": slot.optimizer.param_groups[0]["lr"] for name, slot in self.slots.items()}
         return rates if len(rates) != 1 else {"lr": next(iter(rates.values()))}
 
+    def close(self) -> None:
+        """Let the loaders end what outlives an epoch."""
+        for loader in (self.train_loader, self.val_loader):
+            if hasattr(loader, "close"):
+                loader.close()
+
 
 def furnish(parts: Parts, context: RunContext, settings: LoopSettings) -> Workshop:
     """Place data and models, fill open dimensions, wrap, and build optimizers; the order is part of the contract."""

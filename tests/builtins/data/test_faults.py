@@ -67,13 +67,19 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("seed_samples", [True, False])
-@pytest.mark.parametrize("num_workers", [0, 1])
-@pytest.mark.parametrize(("of", "kind", "message"), FAULTS.values(), ids=FAULTS)
-def test_a_bad_sample_is_named(
-    of: Any, kind: type[Exception], message: str, num_workers: int, seed_samples: bool, placed: Any
-) -> None:
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_bad_sample_is_named(fault: str, seed_samples: bool, placed: Any) -> None:
+    of, kind, message = FAULTS[fault]
     with pytest.raises(kind, match=message) as raised:
-        read(placed, of, num_workers=num_workers, seed_samples=seed_samples)
+        read(placed, of, seed_samples=seed_samples)
+    assert "Traceback" not in str(raised.value)
+
+
+@pytest.mark.parametrize("fault", ["raises", "other shape"])  # torch takes five seconds to end a worker after an error
+def test_a_bad_sample_of_a_worker_is_named(fault: str, placed: Any) -> None:
+    of, kind, message = FAULTS[fault]
+    with pytest.raises(kind, match=message) as raised:
+        read(placed, of, num_workers=1)
     assert "Traceback" not in str(raised.value)
 
 

@@ -6,8 +6,6 @@ import csv
 import json
 import os
 import signal
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -60,26 +58,25 @@ KILLS = ("logged val 3", "logged train 5", "step 6", "logged val 6", "logged val
 """Step 3 is saved, then validated: the validation is logged after the checkpoint of its step."""
 
 
-def run(folder, name, kill="", *arguments):
+def run(zygote, folder, name, kill="", *arguments):
     (folder / f"{name}.yaml").write_text(CONFIG.replace("RUN", name))
     (folder / "killer.py").write_text(KILLER)
     env = {**os.environ, "OMP_NUM_THREADS": "1", "KILL": kill, "WANDB_SILENT": "true"}
     env |= {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_ALLOW_FILE_STORE": "true"}
-    command = [sys.executable, "-m", "offline_trainer_core", "run", f"{name}.yaml", *arguments]
-    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=200)
+    return zygote.run(["run", f"{name}.yaml", *arguments], folder, env)
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
+def runs(tmp_path_factory, zygote):
     """The folders of a run that was never killed, and of one that was killed at every moment of KILLS."""
     folder = tmp_path_factory.mktemp("runs")
-    done = run(folder, "whole")
+    done = run(zygote, folder, "whole")
     assert done.returncode == 0, done.stderr
     for kill in KILLS:
         resume = ["--resume"] if (folder / "runs" / "killed" / "checkpoints").exists() else []
-        done = run(folder, "killed", kill, *resume)
+        done = run(zygote, folder, "killed", kill, *resume)
         assert done.returncode == -signal.SIGKILL, (kill, done.stdout, done.stderr)
-    done = run(folder, "killed", "", "--resume")
+    done = run(zygote, folder, "killed", "", "--resume")
     assert done.returncode == 0, done.stderr
     return folder / "runs" / "whole", folder / "runs" / "killed"
 

@@ -66,8 +66,9 @@ def made(workplace, tmp_path_factory):
 
 
 @pytest.fixture
-def out(made, tmp_path):
+def out(made, workplace, tmp_path, monkeypatch):
     """The folder of a copy of an export of the run `small`."""
+    monkeypatch.syspath_prepend(workplace)  # where its local code is
     return shutil.copytree(made.folder, tmp_path / "out")
 
 

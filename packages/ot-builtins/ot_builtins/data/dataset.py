@@ -127,13 +127,15 @@ class SampleLoader:
         """`seed` makes every sample's random numbers a function of (seed, epoch, sample); None leaves them alone."""
         self._sampler = _BatchSampler(order)
         # Torch draws a seed from `generator` whenever workers start; one of its own leaves those of the run alone.
-        self._loader: DataLoader[Any] = DataLoader(
+        self._open = partial(
+            DataLoader,
             _Seeded(dataset, seed),
             batch_sampler=self._sampler,
             generator=generator_for("workers"),
             worker_init_fn=endure_signals,
             **options,
         )
+        self._loader: DataLoader[Any] = self._open()
 
     def __len__(self) -> int:
         return len(self._sampler.order)
@@ -145,6 +147,10 @@ class SampleLoader:
     def samples(self, epoch: int, batch: int) -> list[dict[str, int]]:
         """Return which samples a batch is made of. See `protocols.Loader`."""
         return [{"sample": sample} for sample in self._sampler.order.rows(epoch, batch, batch + 1).tolist()]
+
+    def close(self) -> None:
+        """End the workers that outlive an epoch; another epoch starts new ones."""
+        self._loader = self._open()
 
     def __iter__(self) -> Iterator[Any]:
         for batch in self._loader:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+from multiprocessing import active_children
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +63,15 @@ def test_a_run_that_is_interrupted_goes_on_bit_by_bit(data: dict[str, Any], reco
     other = configuration(recording, tmp_path, "other", **data)
     other["run"]["seed"] = 4
     assert run(other).metrics != whole.metrics
+
+
+def test_workers_end_with_the_run_and_not_when_python_cleans_up(recording: Path, tmp_path: Path) -> None:
+    gc.disable()
+    try:
+        run(configuration(recording, tmp_path, "workers", num_workers=1))
+        assert active_children() == []
+    finally:
+        gc.enable()
 
 
 def states(folder: Path) -> list[dict[str, torch.Tensor]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import torch
@@ -24,7 +25,8 @@ class WindowLoader:
         """`options` are those of a DataLoader: how many workers, how far ahead, pinned memory."""
         self.device = torch.device("cpu")
         self._windows, self._batches = windows, _Batches(order)
-        self._loader: DataLoader[Any] = DataLoader(
+        self._open = partial(
+            DataLoader,
             _Gathered(windows),
             sampler=self._batches,
             batch_size=None,
@@ -33,6 +35,7 @@ class WindowLoader:
             worker_init_fn=endure_signals,
             **options,
         )
+        self._loader: DataLoader[Any] = self._open()
 
     def __len__(self) -> int:
         return len(self._batches.order)
@@ -44,6 +47,10 @@ class WindowLoader:
     def samples(self, epoch: int, batch: int) -> list[dict[str, Any]]:
         """Return which windows a batch is made of. See `protocols.Loader`."""
         return self._windows.name(self._batches.order.rows(epoch, batch, batch + 1))
+
+    def close(self) -> None:
+        """End the workers that outlive an epoch; another epoch starts new ones."""
+        self._loader = self._open()
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         for batch in self._loader:
