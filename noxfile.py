@@ -19,7 +19,7 @@ SOURCES = ("core", "packages", "tests", "examples", "benchmarks", "docs", "noxfi
 EXTRAS = "gymnasium,hdf5,mlflow,parquet,plots,tensorboard,torchmetrics,video,wandb,zarr"
 WITH_EXTRAS = (f"ot-builtins[{EXTRAS}]", "ot-policy-constructor[draw,onnx]", *PACKAGES[2:])
 LANGUAGE_SERVER = "yaml-language-server@1.25.0"
-TEST_TOOLS = ("pytest", "pytest-xdist", "hypothesis", "jsonschema", "build", "hatchling")
+TEST_TOOLS = ("pytest", "pytest-xdist", "hypothesis", "jsonschema", "build")
 
 
 def install_torch(session: nox.Session) -> None:
@@ -29,7 +29,13 @@ def install_torch(session: nox.Session) -> None:
 
 def install_packages(session: nox.Session, *packages: str) -> None:
     """Build our distributions and install the wheels: what is tested is what is published."""
-    session.install(*CONSTRAINTS, "./core", *(f"./packages/{package}" for package in packages))
+    build_and_install(session, *CONSTRAINTS, "./core", *(f"./packages/{package}" for package in packages))
+
+
+def build_and_install(session: nox.Session, *arguments: str) -> None:
+    """Install projects whose wheels this environment builds itself, not one that pip makes anew for each of them."""
+    session.install(*CONSTRAINTS, "hatchling")
+    session.install("--no-build-isolation", *arguments)
 
 
 @nox.session
@@ -59,7 +65,7 @@ def light(session: nox.Session) -> None:
     project = nox.project.load_toml("core/pyproject.toml")["project"]
     needed = [requirement for requirement in project["dependencies"] if not requirement.startswith("torch")]
     session.install(*CONSTRAINTS, *needed, "pytest", "pytest-xdist", "hypothesis", "jsonschema")
-    session.install("--no-deps", "./core", *(f"./packages/{package}" for package in PACKAGES))
+    build_and_install(session, "--no-deps", "./core", *(f"./packages/{package}" for package in PACKAGES))
     session.run("python", "-m", "pytest", "-n", "2", "-m", "not slow", *session.posargs)
 
 
@@ -69,7 +75,7 @@ def fuzz(session: nox.Session) -> None:
     project = nox.project.load_toml("core/pyproject.toml")["project"]
     needed = [requirement for requirement in project["dependencies"] if not requirement.startswith("torch")]
     session.install(*CONSTRAINTS, *needed, "hypothesis", "atheris; sys_platform == 'linux'")
-    session.install("--no-deps", "./core", *(f"./packages/{package}" for package in PACKAGES))
+    build_and_install(session, "--no-deps", "./core", *(f"./packages/{package}" for package in PACKAGES))
     session.run("python", "tests/fuzz/run.py", *session.posargs)
 
 

@@ -50,7 +50,7 @@ def configuration(walks: Path, folder: Path, name: str, **sections: Any) -> dict
         "normalize": {"state": "mean_std", "action": "mean_std"},
         "relative": {"action": "state[0:1]"},
         "model": {"graph": decoder},
-        "algorithm": {"_type_": "algo.flow_matching", "action_shape": [4, 1]},
+        "algorithm": {"_type_": "algo.flow_matching", "action_shape": [4, 1], "steps": 3},
         "optimizer": {"_type_": "optim_factory.torch", "type": "AdamW", "kwargs": {"lr": 0.002}},
         "trainer": {"_type_": "trainer.default", "max_steps": 150, "log_every_n_steps": 50},
         "callbacks": [{"_type_": "cb.model_checkpoint", "every_n_steps": 150}],

@@ -124,7 +124,9 @@ def stopped(train):
     return folder
 
 
-@pytest.mark.parametrize("place", ["step 8", "validation 5", pytest.param("validation 24", marks=pytest.mark.torture)])
+@pytest.mark.parametrize(
+    "place", ["step 8", *(pytest.param(f"validation {step}", marks=pytest.mark.torture) for step in (5, 24))]
+)
 def test_a_signal_to_one_process_changes_nothing_in_the_end(train, uninterrupted, place):
     folder, code = train(place.replace(" ", "_"), STOP=place)
     assert code == 75

@@ -122,6 +122,7 @@ def register(registry):
     registry.register_module("data.local.without_place", WithoutPlace)
 """
 LOCAL = "+imports=[local_parts]"
+LONG = pytest.mark.torture
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +141,7 @@ def folder(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def ot(folder):
     """Run `ot run` in that folder under a name of its own; return what came out, and the logged lines without times."""
 
@@ -252,7 +253,7 @@ REFUSED_BY_PROCESS_0 = {
 
 
 @pytest.mark.parametrize(("change", "code", "message"), REFUSED_BY_PROCESS_0.values(), ids=REFUSED_BY_PROCESS_0)
-@pytest.mark.parametrize("start", ["ot", "torchrun"])
+@pytest.mark.parametrize("start", ["ot", pytest.param("torchrun", marks=LONG)])
 def test_what_process_0_refuses_ends_all_at_once_with_one_message(ot, folder, alone, start, change, code, message):
     started = time.monotonic()
     if start == "ot":
@@ -284,9 +285,8 @@ from offline_trainer_core.cli import main
 time.sleep(3 if os.environ["RANK"] == "0" else 0)
 main()
 """
-LONG = pytest.mark.torture
 DEATHS = [
-    ("exit", "step", 7, "process 1 ended with exit code 9"),
+    pytest.param("exit", "step", 7, "process 1 ended with exit code 9", marks=LONG),
     ("SIGKILL", "step", 7, "process 1 was killed by SIGKILL"),
     pytest.param("abort", "step", 7, "process 1 was killed by SIGSEGV", marks=LONG),
     pytest.param("SIGKILL", "validation", 7, "process 1 was killed by SIGKILL", marks=LONG),
@@ -313,7 +313,7 @@ def test_a_process_that_dies_takes_the_run_down_and_is_named(ot, folder, how, at
     assert "process 1" in status["reason"]
 
 
-@pytest.mark.slow
+@LONG
 def test_a_process_that_dies_before_all_have_met_is_named(ot, monkeypatch):
     monkeypatch.setenv("DIES_AT_IMPORT", "SIGKILL")
     done, _ = ot("import", "supervised", LOCAL, "--nproc", "2")
@@ -322,23 +322,31 @@ def test_a_process_that_dies_before_all_have_met_is_named(ot, monkeypatch):
     assert not processes_of("import")
 
 
-def test_a_run_that_lost_a_process_goes_on_as_if_it_had_not(ot, folder):
-    Path(folder / "died").unlink(missing_ok=True)
-    saving = "+callbacks=[{_type_: cb.model_checkpoint, every_n_steps: 4}, {_type_: cb.local.dies, once: true}]"
-    assert ot("lost", "supervised", LOCAL, saving, "--nproc", "2")[0].returncode == 7
-    done, lost = ot("lost", "supervised", LOCAL, saving, "--nproc", "2", "--resume")
+DIES_ONCE = "+callbacks=[{_type_: cb.model_checkpoint, every_n_steps: 4}, {_type_: cb.local.dies, once: true}]"
+
+
+@pytest.fixture(scope="module")
+def straight(ot, folder):
+    """What a run of two processes logs of which none dies."""
+    (folder / "died").touch()
+    done, lines = ot("straight", "supervised", LOCAL, DIES_ONCE, "--nproc", "2")
     assert done.returncode == 0, done.stderr
-    done, straight = ot("straight", "supervised", LOCAL, saving, "--nproc", "2")
+    return lines
+
+
+def test_a_run_that_lost_a_process_goes_on_as_if_it_had_not(ot, folder, straight):
+    (folder / "died").unlink(missing_ok=True)
+    assert ot("lost", "supervised", LOCAL, DIES_ONCE, "--nproc", "2")[0].returncode == 7
+    done, lost = ot("lost", "supervised", LOCAL, DIES_ONCE, "--nproc", "2", "--resume")
     assert done.returncode == 0, done.stderr
     assert lost == straight
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("start", ["ot", pytest.param("torchrun", marks=LONG)])
-def test_processes_that_are_started_again_go_on_by_themselves(ot, folder, start):
-    Path(folder / "died").unlink(missing_ok=True)
-    saving = "+callbacks=[{_type_: cb.model_checkpoint, every_n_steps: 4}, {_type_: cb.local.dies, once: true}]"
-    again = [LOCAL, saving, "+run.resume_from=auto"]
+def test_processes_that_are_started_again_go_on_by_themselves(ot, folder, straight, start):
+    (folder / "died").unlink(missing_ok=True)
+    again = [LOCAL, DIES_ONCE, "+run.resume_from=auto"]
     restarting = [*TORCHRUN[:-3], "--max-restarts", "1", *TORCHRUN[-3:]]
     if start == "ot":
         launcher = "+run.launcher={_type_: launcher.torchrun, max_restarts: 1}"
@@ -347,7 +355,6 @@ def test_processes_that_are_started_again_go_on_by_themselves(ot, folder, start)
         done, lines = ot("restarted-torchrun", "supervised", *again, start=restarting)
     assert done.returncode == 0, done.stderr
     assert (folder / "died").exists()
-    _, straight = ot(f"not-{start}", "supervised", *again, "--nproc", "2")
     assert lines == straight
 
 
