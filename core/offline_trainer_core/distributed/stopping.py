@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ __all__ = ["STARTED", "StopSignals", "StoppedEarly", "end_with_parent", "endure_
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name))
 ONE_SIGNAL = 1.0
 """Seconds in which signals count as one: a launcher passes on what the whole group of its processes gets, too."""
+_AGAIN = 0.05
+"""Seconds after which a signal is sent again that came where Python swallows exceptions."""
 STARTED = "OT_STARTED"
 """The environment variable in which a launcher tells its processes when it began, in seconds since 1970."""
 
@@ -41,11 +44,13 @@ class StopSignals:
         self.began = float(os.environ.get(STARTED, time()))
         """When the process, or its launcher, began."""
         self._previous: dict[int, Any] = {}
+        self._unraisable = sys.unraisablehook
 
     def __enter__(self) -> StopSignals:
         if threading.current_thread() is threading.main_thread():
             for number in SIGNALS:
                 self._previous[number] = signal.signal(number, self._receive)
+            self._unraisable, sys.unraisablehook = sys.unraisablehook, self._swallowed
             if hasattr(signal, "pthread_sigmask"):
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)  # a launcher blocks them until somebody listens
         return self
@@ -53,6 +58,8 @@ class StopSignals:
     def __exit__(self, *exception: object) -> None:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
+        if sys.unraisablehook == self._swallowed:
+            sys.unraisablehook = self._unraisable
 
     @property
     def received(self) -> str | None:
@@ -78,6 +85,17 @@ class StopSignals:
                 raise StoppedEarly(name)
         elif monotonic() - self._since > ONE_SIGNAL:
             raise KeyboardInterrupt(name)
+
+    def _swallowed(self, lost: Any) -> None:
+        """Send a signal again that came in a finalizer or a callback of a weak reference: no exception leads out."""
+        if not isinstance(lost.exc_value, KeyboardInterrupt) or not lost.exc_value.args:
+            self._unraisable(lost)
+            return
+        if isinstance(lost.exc_value, StoppedEarly):
+            self._signal = None
+        again = threading.Timer(_AGAIN, os.kill, (os.getpid(), signal.Signals[lost.exc_value.args[0]]))
+        again.daemon = True
+        again.start()
 
 
 _listening: StopSignals | None = None

@@ -32,6 +32,44 @@ def test_before_training_a_signal_leads_out_at_once():
     assert signals.received == "SIGTERM"
 
 
+class SignalledWhenFreed:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0)
+
+
+def free_and_wait():
+    SignalledWhenFreed()
+    time.sleep(5)
+
+
+def test_a_signal_that_comes_where_python_swallows_exceptions_leads_out_too(capfd):
+    with listening(), pytest.raises(StoppedEarly, match="SIGTERM"):
+        free_and_wait()
+    assert capfd.readouterr().err == ""
+
+
+def test_so_does_a_second_signal_there(patient, monkeypatch, capfd):
+    monkeypatch.setattr(stopping, "ONE_SIGNAL", 0.0)
+    os.kill(os.getpid(), signal.SIGUSR1)
+    with pytest.raises(KeyboardInterrupt, match="SIGTERM"):
+        free_and_wait()
+    assert capfd.readouterr().err == ""
+
+
+class FailsWhenFreed:
+    def __del__(self):
+        raise ValueError("of its own")
+
+
+def test_other_exceptions_there_are_reported_as_ever(monkeypatch):
+    reported = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda lost: reported.append(str(lost.exc_value)))
+    with listening():
+        FailsWhenFreed()
+    assert reported == ["of its own"]
+
+
 def test_a_second_signal_leads_out_at_once_unless_it_is_the_first_one_again(patient, monkeypatch):
     os.kill(os.getpid(), signal.SIGTERM)
     os.kill(os.getpid(), signal.SIGUSR1)
