@@ -28,14 +28,19 @@ def install_torch(session: nox.Session) -> None:
 
 
 def install_packages(session: nox.Session, *packages: str) -> None:
-    """Build our distributions and install the wheels: what is tested is what is published."""
-    build_and_install(session, *CONSTRAINTS, "./core", *(f"./packages/{package}" for package in packages))
+    """Install our distributions, as `install_alone` does, and what they need."""
+    install_alone(session, *packages)
+    session.install(*CONSTRAINTS, *packages)
 
 
-def build_and_install(session: nox.Session, *arguments: str) -> None:
-    """Install projects whose wheels this environment builds itself, not one that pip makes anew for each of them."""
+def install_alone(session: nox.Session, *packages: str) -> None:
+    """Build our distributions and install the wheels: what is tested is what is published.
+
+    This environment builds them, where pip would make one anew for each; what they need is left out.
+    """
     session.install(*CONSTRAINTS, "hatchling")
-    session.install("--no-build-isolation", *arguments)
+    folders = ("./core", *(f"./packages/{package.partition('[')[0]}" for package in packages))
+    session.install("--no-deps", "--no-build-isolation", *folders)
 
 
 @nox.session
@@ -65,8 +70,8 @@ def light(session: nox.Session) -> None:
     project = nox.project.load_toml("core/pyproject.toml")["project"]
     needed = [requirement for requirement in project["dependencies"] if not requirement.startswith("torch")]
     session.install(*CONSTRAINTS, *needed, "pytest", "pytest-xdist", "hypothesis", "jsonschema")
-    build_and_install(session, "--no-deps", "./core", *(f"./packages/{package}" for package in PACKAGES))
-    session.run("python", "-m", "pytest", "-n", "2", "-m", "not slow", *session.posargs)
+    install_alone(session, *PACKAGES)
+    session.run("python", "-m", "pytest", "-n", "2", "-m", "not slow and not torture", *session.posargs)
 
 
 @nox.session(python="3.11")
@@ -75,7 +80,7 @@ def fuzz(session: nox.Session) -> None:
     project = nox.project.load_toml("core/pyproject.toml")["project"]
     needed = [requirement for requirement in project["dependencies"] if not requirement.startswith("torch")]
     session.install(*CONSTRAINTS, *needed, "hypothesis", "atheris; sys_platform == 'linux'")
-    build_and_install(session, "--no-deps", "./core", *(f"./packages/{package}" for package in PACKAGES))
+    install_alone(session, *PACKAGES)
     session.run("python", "tests/fuzz/run.py", *session.posargs)
 
 

@@ -31,7 +31,9 @@ once = settings(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("target", "inputs"), [("mutated", 3000), ("config", 150)])
+@pytest.mark.parametrize(
+    ("target", "inputs"), [("mutated", 3000), pytest.param("mutated", 8000, marks=pytest.mark.torture), ("config", 150)]
+)
 def test_no_input_ends_in_anything_but_a_report(target, inputs):
     chance = random.Random(0)
     with one_registry():

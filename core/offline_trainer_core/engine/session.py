@@ -97,8 +97,8 @@ class Session:
                 self.hooks.fire("on_fit_end", context=self.context)
         finally:
             self._stops.__exit__()
-            self._workshop.close()
             close_loggers(self.context)
+            self._workshop.close()
 
     @property
     def interrupted(self) -> bool:

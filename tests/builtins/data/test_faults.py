@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,10 @@ FAULTS = {
 }  # fmt: skip
 
 
+LONG = partial(pytest.param, marks=pytest.mark.torture)
+"""After an error torch takes five seconds to end a worker."""
+
+
 @pytest.mark.parametrize("seed_samples", [True, False])
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_bad_sample_is_named(fault: str, seed_samples: bool, placed: Any) -> None:
@@ -75,11 +80,12 @@ def test_a_bad_sample_is_named(fault: str, seed_samples: bool, placed: Any) -> N
     assert "Traceback" not in str(raised.value)
 
 
-@pytest.mark.parametrize("fault", ["raises", "other shape"])  # torch takes five seconds to end a worker after an error
-def test_a_bad_sample_of_a_worker_is_named(fault: str, placed: Any) -> None:
+@pytest.mark.parametrize("seed_samples", [True, LONG(False)])
+@pytest.mark.parametrize("fault", ["raises", "other shape", *map(LONG, ("field missing", "other type", "no memory"))])
+def test_a_bad_sample_of_a_worker_is_named(fault: str, seed_samples: bool, placed: Any) -> None:
     of, kind, message = FAULTS[fault]
     with pytest.raises(kind, match=message) as raised:
-        read(placed, of, num_workers=1)
+        read(placed, of, num_workers=1, seed_samples=seed_samples)
     assert "Traceback" not in str(raised.value)
 
 

@@ -86,14 +86,16 @@ def registry() -> Registry:
     return installed_registry()
 
 
-@pytest.mark.slow
+@pytest.mark.parametrize("slips", [20, pytest.param(1000, marks=pytest.mark.torture)])
 @pytest.mark.parametrize("file", ALONE, ids=lambda file: str(file.relative_to(EXAMPLES)))
-def test_the_schema_marks_what_the_check_reports(file: Path, registry: Registry, marks: Any, written: Any) -> None:
+def test_the_schema_marks_what_the_check_reports(
+    file: Path, slips: int, registry: Registry, marks: Any, written: Any
+) -> None:
     document = written(file.read_text(encoding="utf-8"))
     found = [(place, what) for place, what in names(document) if not is_left(place)]
     assert len(found) > 20
     different = []
-    for place, what in found[len(file.name) % 3 :: max(3, len(found) // 20)]:
+    for place, what in found[len(file.name) % 3 :: max(3, len(found) // slips)]:
         changed, path = with_slip(document, place, what)
         if what == "key" and place[-1] == "_type_":  # of what else stands there nothing is sure
             above = path.rpartition(".")[0]

@@ -9,14 +9,14 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
-from offline_trainer_core.distributed import endure_signals
 from offline_trainer_core.errors import DataError
 from offline_trainer_core.types import NonNegativeInt, PositiveInt
 from ot_builtins.data.faults import Collate, Fault, Samples, unreadable
-from ot_builtins.data.order import Order, generator_for, seed_for, training_order, validation_order
+from ot_builtins.data.order import Order, seed_for, training_order, validation_order
 from ot_builtins.data.placement import Placement
+from ot_builtins.data.workers import ReadAhead
 
 __all__ = ["DatasetData", "SampleLoader"]
 
@@ -120,22 +120,13 @@ class DatasetData:
         return SampleLoader(dataset, order, seed, collate_fn=self._collate, pin_memory=pin_memory, **self._options)
 
 
-class SampleLoader:
+class SampleLoader(ReadAhead):
     """A DataLoader whose order is given, and that starts at any batch of any epoch without reading those before it."""
 
     def __init__(self, dataset: Any, order: Order, seed: int | None, **options: Any) -> None:
         """`seed` makes every sample's random numbers a function of (seed, epoch, sample); None leaves them alone."""
         self._sampler = _BatchSampler(order)
-        # Torch draws a seed from `generator` whenever workers start; one of its own leaves those of the run alone.
-        self._open = partial(
-            DataLoader,
-            _Seeded(dataset, seed),
-            batch_sampler=self._sampler,
-            generator=generator_for("workers"),
-            worker_init_fn=endure_signals,
-            **options,
-        )
-        self._loader: DataLoader[Any] = self._open()
+        super().__init__(_Seeded(dataset, seed), batch_sampler=self._sampler, **options)
 
     def __len__(self) -> int:
         return len(self._sampler.order)
@@ -147,16 +138,6 @@ class SampleLoader:
     def samples(self, epoch: int, batch: int) -> list[dict[str, int]]:
         """Return which samples a batch is made of. See `protocols.Loader`."""
         return [{"sample": sample} for sample in self._sampler.order.rows(epoch, batch, batch + 1).tolist()]
-
-    def close(self) -> None:
-        """End the workers that outlive an epoch; another epoch starts new ones."""
-        self._loader = self._open()
-
-    def __iter__(self) -> Iterator[Any]:
-        for batch in self._loader:
-            if isinstance(batch, Fault):
-                batch.throw()
-            yield batch
 
 
 class _BatchSampler:

@@ -3,39 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from typing import Any
 
 import torch
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import Dataset, Sampler
 
-from offline_trainer_core.distributed import endure_signals
 from offline_trainer_core.errors import DataError, OfflineTrainerError
 from ot_builtins.data.faults import Fault
 from ot_builtins.data.lerobot.windows import RecordedWindows
-from ot_builtins.data.order import Order, generator_for
+from ot_builtins.data.order import Order
+from ot_builtins.data.workers import ReadAhead
 
 __all__ = ["WindowLoader"]
 
 
-class WindowLoader:
+class WindowLoader(ReadAhead):
     """Yields batches; starts at any batch of any epoch without reading those before it."""
 
     def __init__(self, windows: RecordedWindows, order: Order, **options: Any) -> None:
         """`options` are those of a DataLoader: how many workers, how far ahead, pinned memory."""
         self.device = torch.device("cpu")
         self._windows, self._batches = windows, _Batches(order)
-        self._open = partial(
-            DataLoader,
-            _Gathered(windows),
-            sampler=self._batches,
-            batch_size=None,
-            collate_fn=_as_it_is,
-            generator=generator_for("workers"),  # torch draws a seed whenever workers start; those of the run stay
-            worker_init_fn=endure_signals,
-            **options,
-        )
-        self._loader: DataLoader[Any] = self._open()
+        super().__init__(_Gathered(windows), sampler=self._batches, batch_size=None, collate_fn=_as_it_is, **options)
 
     def __len__(self) -> int:
         return len(self._batches.order)
@@ -47,16 +36,6 @@ class WindowLoader:
     def samples(self, epoch: int, batch: int) -> list[dict[str, Any]]:
         """Return which windows a batch is made of. See `protocols.Loader`."""
         return self._windows.name(self._batches.order.rows(epoch, batch, batch + 1))
-
-    def close(self) -> None:
-        """End the workers that outlive an epoch; another epoch starts new ones."""
-        self._loader = self._open()
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        for batch in self._loader:
-            if isinstance(batch, Fault):
-                batch.throw()
-            yield batch
 
 
 class _Batches(Sampler[list[int]]):
